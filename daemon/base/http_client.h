@@ -1,0 +1,138 @@
+#pragma once
+
+// Outgoing HTTP: probes, scrapes, receivers and push. One seam for all of them:
+// production is CurlHttpClient (one libcurl multi loop on one thread, so that a
+// hung peer costs a socket and no thread), tests script the answers
+// (tests/support/scripted_http_client.h).
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/result.h"
+#include "daemon/base/secret.h"
+
+namespace tocsin {
+
+struct TlsOptions {
+  std::string ca_file;    // PEM; empty: the system's.
+  std::string cert_file;  // PEM client certificate; empty: none.
+  std::string key_file;
+  std::string server_name;  // Empty: the URL's host.
+  bool insecure_skip_verify = false;
+};
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;  // http:, https:; may hold a secret (webhooks): never logged whole.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string basic_auth_user;  // Empty: none.
+  Secret basic_auth_password;
+  Secret bearer_token;
+  TlsOptions tls;
+  std::string proxy_url;
+  bool follow_redirects = false;  // At most 10.
+  bool accept_compressed = false;
+  bool fresh_connection = false;  // Probes measure the whole way: nothing is reused.
+  int ip_family = 0;              // 0 either, 4, 6.
+  std::int64_t max_body_bytes = 10 << 20;
+};
+
+// Seconds of each phase, summed over redirects, as blackbox_exporter counts them.
+struct HttpPhases {
+  double resolve = 0;
+  double connect = 0;
+  double tls = 0;
+  double processing = 0;
+  double transfer = 0;
+};
+
+struct TlsCertificate {
+  WallTime not_after{};
+  std::string fingerprint_sha256;  // Lower-case hex.
+  std::string subject;
+  std::string issuer;
+  std::string serial_number;
+  std::string subject_alternative;
+};
+
+struct HttpResponse {
+  int status = 0;                                            // 0: no answer came.
+  std::vector<std::pair<std::string, std::string>> headers;  // Of the last answer.
+  std::string body;                                          // Decoded when accept_compressed.
+  std::int64_t content_length = -1;                          // The header's; -1 if there was none.
+  std::string effective_url;
+  int redirects = 0;
+  double version = 0;   // 1, 1.1, 2, 3.
+  int ip_protocol = 0;  // 4, 6, 0 when never resolved.
+  std::string ip_address;
+  HttpPhases phases;
+  double duration_seconds = 0;
+  std::string tls_version;  // "TLS 1.3"; empty without TLS.
+  std::string tls_cipher;
+  std::vector<TlsCertificate> certificates;  // As the server sent them, leaf first.
+
+  // The first header of that name, in any case; empty if there is none.
+  std::string Header(const std::string& name) const;
+};
+
+// How a request ended. `response` holds what is known even when `error` is set:
+// the phases up to the failure, a status if one came.
+struct HttpExchange {
+  HttpResponse response;
+  // kUnavailable (resolve, connect, TLS, broken off), kDeadlineExceeded, kCancelled,
+  // kResourceExhausted (body over the limit), kInvalidArgument (URL). The message
+  // names the host and never the path, query or credentials.
+  std::optional<Error> error;
+};
+
+// Thread-safe.
+class HttpClient {
+ public:
+  using RequestId = std::uint64_t;
+  using Done = std::function<void(HttpExchange)>;
+
+  virtual ~HttpClient() = default;
+
+  // Sends `request`; the whole exchange ends by `deadline`. `done` is called
+  // exactly once, on the client's own thread, never from within Start; it must
+  // be quick (hand work on to a lane).
+  virtual RequestId Start(HttpRequest request, SteadyTime deadline, Done done) = 0;
+
+  // Ends a request early: its `done` is called with kCancelled, unless it was already.
+  virtual void Cancel(RequestId id) = 0;
+};
+
+// Sends and waits. For the command line and tests, never from a client's own thread.
+HttpExchange Fetch(HttpClient& client, HttpRequest request, SteadyTime deadline);
+
+// `text` with every byte outside [A-Za-z0-9-_.~] as %XX.
+std::string PercentEncode(const std::string& text);
+
+// libcurl's multi interface on one thread. The destructor cancels what is under way.
+class CurlHttpClient : public HttpClient {
+ public:
+  struct Options {
+    std::string user_agent = "tocsin";
+    int max_connections = 1100;  // At once; further requests wait their turn within their deadline.
+  };
+
+  explicit CurlHttpClient(const Clock& clock);
+  CurlHttpClient(const Clock& clock, Options options);
+  ~CurlHttpClient() override;
+
+  RequestId Start(HttpRequest request, SteadyTime deadline, Done done) override;
+  void Cancel(RequestId id) override;
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace tocsin

@@ -47,6 +47,12 @@ bool IsHeaderValue(std::string_view value) {
   return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
+std::string SystemErrorText(long number) {
+  std::string text = std::generic_category().message(static_cast<int>(number));
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + 32);
+  return text;
+}
+
 using UrlHandle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 
 std::string UrlPart(CURLU* url, CURLUPart part, unsigned flags = 0) {
@@ -70,9 +76,6 @@ Place PlaceOf(CURLU* url) {
   return {UrlPart(url, CURLUPART_SCHEME), UrlPart(url, CURLUPART_HOST),
           UrlPart(url, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
 }
-
-// How far a hop came, to say where it was when its time was up.
-enum class Stage { kWaiting, kResolving, kConnecting, kRequesting, kReceiving };
 
 }  // namespace
 
@@ -113,7 +116,7 @@ struct HttpTransfer::State {
 
   // Of the hop under way.
   SteadyTime hop_started_at{};
-  Stage stage = Stage::kWaiting;
+  int socket = -1;  // The last one opened; libcurl owns it.
   std::size_t header_bytes = 0;
   bool headers_complete = false;
   bool headers_too_large = false;
@@ -138,6 +141,7 @@ struct HttpTransfer::State {
   bool CredentialsBelongHere() const { return place == first_place; }
   std::string Where() const { return place.host + ":" + place.port; }
   Error Failure(CURLcode code);
+  void NoticeTls();
   Error Overdue() const;
   void TakeTimings(SteadyTime now);
   bool Redirect();
@@ -180,7 +184,7 @@ std::size_t HttpTransfer::State::OnHeader(char* bytes, std::size_t size, std::si
                                           void* self) {
   auto& state = *static_cast<State*>(self);
   const std::size_t total = size * count;
-  state.stage = Stage::kReceiving;
+  state.response.stage = HttpStage::kTransfer;
   state.header_bytes += total;
   if (state.header_bytes > kMaxHeaderBytes) {
     state.headers_too_large = true;
@@ -205,7 +209,7 @@ std::size_t HttpTransfer::State::OnBody(char* bytes, std::size_t size, std::size
 
 int HttpTransfer::State::OnRequest(void* self, char*, char*, int, int) {
   auto& state = *static_cast<State*>(self);
-  state.stage = Stage::kRequesting;
+  state.response.stage = HttpStage::kProcessing;
   const curl_tlssessioninfo* session = nullptr;
   if (state.place.scheme == "https" &&
       curl_easy_getinfo(state.easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK &&
@@ -217,9 +221,10 @@ int HttpTransfer::State::OnRequest(void* self, char*, char*, int, int) {
 
 curl_socket_t HttpTransfer::State::OnSocket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& state = *static_cast<State*>(self);
-  state.stage = Stage::kConnecting;
+  state.response.stage = HttpStage::kConnect;
   state.response.ip_protocol = address->family == AF_INET6 ? 6 : 4;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  state.socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  return state.socket;
 }
 
 // --- What is sent -----------------------------------------------------------
@@ -371,7 +376,8 @@ void HttpTransfer::State::SetCallbacks() {
 
 void HttpTransfer::State::ResetHop(SteadyTime now) {
   hop_started_at = now;
-  stage = Stage::kResolving;
+  socket = -1;
+  response.stage = HttpStage::kResolve;
   header_bytes = 0;
   headers_complete = false;
   headers_too_large = false;
@@ -411,18 +417,25 @@ void HttpTransfer::State::TakeTimings(SteadyTime now) {
   }
 }
 
+// libcurl does not tell when the connection stands and TLS begins: the socket does.
+void HttpTransfer::State::NoticeTls() {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (response.stage == HttpStage::kConnect && place.scheme == "https" && socket >= 0 &&
+      getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0) {
+    response.stage = HttpStage::kTls;
+  }
+}
+
 Error HttpTransfer::State::Overdue() const {
-  std::string_view doing = "waiting for a free connection";
-  curl_off_t connected = 0;
-  switch (stage) {
-    case Stage::kWaiting: break;
-    case Stage::kResolving: doing = "resolving the name"; break;
-    case Stage::kConnecting:
-      curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
-      doing = connected > 0 ? "in the TLS handshake" : "connecting";
-      break;
-    case Stage::kRequesting: doing = "waiting for the answer"; break;
-    case Stage::kReceiving: doing = "reading the answer"; break;
+  std::string_view doing;
+  switch (response.stage) {
+    case HttpStage::kWaiting: doing = "waiting for a free connection"; break;
+    case HttpStage::kResolve: doing = "resolving the name"; break;
+    case HttpStage::kConnect: doing = "connecting"; break;
+    case HttpStage::kTls: doing = "in the TLS handshake"; break;
+    case HttpStage::kProcessing: doing = "waiting for the answer"; break;
+    case HttpStage::kTransfer: doing = "reading the answer"; break;
   }
   return Error{ErrorCode::kDeadlineExceeded,
                Where() + ": deadline exceeded while " + std::string(doing)};
@@ -437,8 +450,10 @@ Error HttpTransfer::State::Failure(CURLcode code) {
   const std::string detail = error_text[0] != '\0' ? error_text : curl_easy_strerror(code);
   switch (code) {
     case CURLE_OPERATION_TIMEDOUT: return Overdue();
+    case CURLE_UNSUPPORTED_PROTOCOL:  // The scheme has been checked: HTTP/0.9, or nonsense.
+    case CURLE_WEIRD_SERVER_REPLY:
+      return Error{ErrorCode::kUnavailable, text + "the answer is not HTTP"};
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return Error{ErrorCode::kInvalidArgument, text + "the URL cannot be used"};
     case CURLE_COULDNT_RESOLVE_HOST:
       return Error{ErrorCode::kUnavailable, text + "the host's name does not resolve"};
@@ -446,7 +461,7 @@ Error HttpTransfer::State::Failure(CURLcode code) {
       return Error{ErrorCode::kUnavailable, text + "the proxy's name does not resolve"};
     case CURLE_COULDNT_CONNECT:
       text += "cannot connect";
-      if (os_error != 0) text += ": " + std::generic_category().message(static_cast<int>(os_error));
+      if (os_error != 0) text += ": " + SystemErrorText(os_error);
       return Error{ErrorCode::kUnavailable, text};
     case CURLE_GOT_NOTHING:
       return Error{ErrorCode::kUnavailable, text + "the connection closed without an answer"};
@@ -566,10 +581,11 @@ bool HttpTransfer::FinishHop(int curl_code, SteadyTime now) {
 
 void HttpTransfer::Abort(ErrorCode code, SteadyTime now) {
   State& state = *state_;
+  state.NoticeTls();
   const Error error = code == ErrorCode::kDeadlineExceeded
                           ? state.Overdue()
                           : Error{code, state.Where() + ": cancelled"};
-  if (state.stage != Stage::kWaiting) FinishHop(CURLE_OPERATION_TIMEDOUT, now);
+  if (state.response.stage != HttpStage::kWaiting) FinishHop(CURLE_OPERATION_TIMEDOUT, now);
   state.error = error;
 }
 

@@ -40,7 +40,8 @@ void HttpTransfer::State::TakeTimings(SteadyTime now) {
   }
 }
 
-// libcurl does not tell when the connection stands and TLS begins: the socket does.
+// libcurl does not tell when the connection stands and TLS begins: the socket does,
+// as long as it is open.
 void HttpTransfer::State::NoticeTls() {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;

@@ -10,6 +10,9 @@
 namespace tocsin {
 namespace {
 
+// The loop keeps the deadline, knowing better what to say; libcurl's own time-outs
+// only make it try a name's next address in time.
+constexpr long kTimeoutMarginMs = 200;
 constexpr long kCaCacheSeconds = 60;  // A CA file that was replaced is taken up by then.
 
 // Sets an option; only a fault of ours can make it fail for good.
@@ -138,8 +141,8 @@ void HttpTransfer::State::SetConnection(SteadyTime now) {
   const long left_ms = std::max<long>(left.count(), 1);
   Set(easy, CURLOPT_QUICK_EXIT, 1L);  // A hung resolver must not outlive the deadline.
   Set(easy, CURLOPT_NOSIGNAL, 1L);
-  Set(easy, CURLOPT_CONNECTTIMEOUT_MS, left_ms);
-  Set(easy, CURLOPT_TIMEOUT_MS, left_ms + 1000);  // The loop ends it first.
+  Set(easy, CURLOPT_CONNECTTIMEOUT_MS, left_ms + kTimeoutMarginMs);
+  Set(easy, CURLOPT_TIMEOUT_MS, left_ms + kTimeoutMarginMs);
   Set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   Set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   Set(easy, CURLOPT_PROXY, request.proxy_url.c_str());  // Empty: none, not the environment's.

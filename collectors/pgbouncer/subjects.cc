@@ -30,7 +30,8 @@ constexpr ColumnMetric kDatabases[] = {
      "Most server connections of one pool of the database"},
     {"reserve_pool", "pgbouncer_databases_reserve_pool", kGauge, 1,
      "Additional server connections a pool may open when clients wait"},
-    {"reserve_pool_size", "pgbouncer_databases_reserve_pool", kGauge, 1, ""},  // Since 1.24.
+    {"reserve_pool_size", "pgbouncer_databases_reserve_pool", kGauge, 1,  // Its name since 1.24.
+     "Additional server connections a pool may open when clients wait"},
     {"max_connections", "pgbouncer_databases_max_connections", kGauge, 1,
      "Most server connections of the database, 0 for no limit"},
     {"current_connections", "pgbouncer_databases_current_connections", kGauge, 1,

@@ -8,7 +8,8 @@ set(TOCSIN_SANITIZE "" CACHE STRING "-fsanitize= list, empty for none")
 add_library(tocsin_options INTERFACE)
 target_include_directories(tocsin_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(tocsin_options INTERFACE
-  -Wall -Wextra -Wnon-virtual-dtor -Wcast-qual -Wimplicit-fallthrough -Woverloaded-virtual)
+  -Wall -Wextra -Wno-missing-field-initializers -Wnon-virtual-dtor -Wcast-qual
+  -Wimplicit-fallthrough -Woverloaded-virtual)
 if(TOCSIN_WERROR)
   target_compile_options(tocsin_options INTERFACE -Werror)
 endif()

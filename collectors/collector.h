@@ -75,6 +75,9 @@ struct ParsedTarget {
   std::string instance;
   // What /api/v1/targets shows as the address (a URL, "host:port/dbname"); no credential.
   std::string address;
+  // A row's own job, instance, … win over the target's; otherwise they are kept
+  // as exported_job, exported_instance, ….
+  bool honor_labels = false;
   // Called once when the target starts; the configuration is captured by value.
   std::function<AnyCollector(const CollectorEnvironment&)> make;
 };

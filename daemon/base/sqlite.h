@@ -67,11 +67,13 @@ class Database {
     std::string vfs;  // Empty: the default.
     int busy_timeout_ms = 10'000;
     int cache_kib = 512;
+    // Reads the whole file once; off for large files whose owner checks what it reads.
+    bool quick_check = true;
   };
 
   // Opens or creates the file with mode 0600.
   // Errors: kIoError, kPermissionDenied, kCorruption (not a database, or its
-  // quick_check fails; the file is left untouched).
+  // quick_check fails; the file is left untouched), kUnavailable (busy).
   static Result<std::unique_ptr<Database>> Open(const Options& options);
 
   virtual ~Database() = default;

@@ -1,0 +1,210 @@
+#include "daemon/base/config_node.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <tuple>
+
+#include "daemon/base/text.h"
+
+namespace tocsin {
+
+struct ConfigNode::Rep {
+  Kind kind = Kind::kNull;
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string path;
+  std::string scalar;
+  bool quoted = false;
+  std::vector<ConfigNode> items;
+  std::vector<Entry> entries;
+};
+
+namespace {
+
+constexpr int kMaxDepth = 100;  // Deeper nesting is hostile, not a configuration.
+
+const ConfigNode::Rep& NullRep() {
+  static const ConfigNode::Rep rep;
+  return rep;
+}
+
+}  // namespace
+
+std::string ConfigError::Text() const {
+  std::string out = file;
+  if (line > 0) out += ":" + std::to_string(line) + ":" + std::to_string(column);
+  if (!out.empty()) out += ": ";
+  if (!path.empty()) out += path + ": ";
+  return out + message;
+}
+
+void ConfigErrors::Add(const ConfigNode& where, std::string message) {
+  Add(ConfigError{where.file(), where.line(), where.column(), where.path(), std::move(message)});
+}
+
+void ConfigErrors::Add(ConfigError error) {
+  const auto same = [&](const ConfigError& known) { return known.Text() == error.Text(); };
+  if (std::any_of(errors_.begin(), errors_.end(), same)) return;
+  errors_.push_back(std::move(error));
+  std::stable_sort(errors_.begin(), errors_.end(), [](const ConfigError& a, const ConfigError& b) {
+    return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
+  });
+}
+
+std::string ConfigErrors::Text() const {
+  std::string out;
+  for (const ConfigError& error : errors_) out += error.Text() + "\n";
+  return out;
+}
+
+// Turns yaml-cpp's tree into ours, with places, paths and expanded variables.
+class ConfigNodeBuilder {
+ public:
+  ConfigNodeBuilder(const std::string& file, ConfigNode::Expand expand, ConfigErrors& errors)
+      : file_(file), expand_(expand), errors_(errors) {}
+
+  ConfigNode Build(const YAML::Node& source, const std::string& path, int depth) {
+    auto rep = std::make_shared<ConfigNode::Rep>();
+    rep->file = file_;
+    rep->line = source.Mark().line + 1;
+    rep->column = source.Mark().column + 1;
+    rep->path = path;
+    if (depth > kMaxDepth) {
+      errors_.Add(ConfigNode(rep), "nested too deeply");
+      return ConfigNode(rep);
+    }
+    switch (source.Type()) {
+      case YAML::NodeType::Scalar: BuildScalar(source, *rep); break;
+      case YAML::NodeType::Sequence: BuildSequence(source, *rep, depth); break;
+      case YAML::NodeType::Map: BuildMap(source, *rep, depth); break;
+      default: break;
+    }
+    return ConfigNode(rep);
+  }
+
+ private:
+  void BuildScalar(const YAML::Node& source, ConfigNode::Rep& rep) {
+    rep.kind = ConfigNode::Kind::kScalar;
+    rep.quoted = source.Tag() == "!";
+    rep.scalar = source.Scalar();
+    if (expand_ == ConfigNode::Expand::kEnvironment) ExpandVariables(rep);
+  }
+
+  void BuildSequence(const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
+    rep.kind = ConfigNode::Kind::kSequence;
+    for (const YAML::Node& item : source) {
+      rep.items.push_back(
+          Build(item, rep.path + "[" + std::to_string(rep.items.size()) + "]", depth + 1));
+    }
+  }
+
+  void BuildMap(const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
+    rep.kind = ConfigNode::Kind::kMap;
+    for (const auto& entry : source) {
+      if (!entry.first.IsScalar()) {
+        auto key = Build(entry.first, rep.path, depth + 1);
+        errors_.Add(key, "a key must be a plain word");
+        continue;
+      }
+      const std::string name = entry.first.Scalar();
+      const std::string path = rep.path.empty() ? name : rep.path + "." + name;
+      const auto expand = expand_;
+      expand_ = ConfigNode::Expand::kNothing;
+      ConfigNode key = Build(entry.first, path, depth + 1);
+      expand_ = expand;
+      const bool known = std::any_of(rep.entries.begin(), rep.entries.end(),
+                                     [&](const auto& e) { return e.first.scalar() == name; });
+      if (known) {
+        errors_.Add(key, "key is there twice");
+        continue;
+      }
+      rep.entries.emplace_back(key, Build(entry.second, path, depth + 1));
+    }
+  }
+
+  // Replaces ${VAR} and ${VAR:-default}; $$ is a dollar sign.
+  void ExpandVariables(ConfigNode::Rep& rep) {
+    std::string out;
+    const std::string& text = rep.scalar;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text.compare(at, 2, "$$") == 0) {
+        out += '$';
+        ++at;
+        continue;
+      }
+      if (text.compare(at, 2, "${") != 0) {
+        out += text[at];
+        continue;
+      }
+      const std::size_t end = text.find('}', at);
+      if (end == text.npos) {
+        Report(rep, "${ without its } (write $$ for a dollar sign)");
+        return;
+      }
+      const std::string inside = text.substr(at + 2, end - at - 2);
+      const std::size_t split = inside.find(":-");
+      const std::string name = inside.substr(0, split);
+      const char* value = std::getenv(name.c_str());
+      if (value && *value) {
+        out += value;
+      } else if (split != inside.npos) {
+        out += inside.substr(split + 2);
+      } else {
+        Report(rep, "environment variable " + name + " is not set (${" + name +
+                        ":-default} gives a default)");
+      }
+      at = end;
+    }
+    rep.scalar = std::move(out);
+  }
+
+  void Report(const ConfigNode::Rep& rep, std::string message) {
+    errors_.Add(ConfigError{rep.file, rep.line, rep.column, rep.path, std::move(message)});
+  }
+
+  const std::string& file_;
+  ConfigNode::Expand expand_;
+  ConfigErrors& errors_;
+};
+
+ConfigNode::ConfigNode() = default;
+
+ConfigNode ConfigNode::Parse(std::string_view text, const std::string& file, Expand expand,
+                             ConfigErrors& errors) {
+  try {
+    const YAML::Node root = YAML::Load(std::string(text));
+    return ConfigNodeBuilder(file, expand, errors).Build(root, "", 0);
+  } catch (const YAML::Exception& exception) {
+    errors.Add(ConfigError{file, exception.mark.line + 1, exception.mark.column + 1, "",
+                           "not valid YAML: " + exception.msg});
+  } catch (const std::exception& exception) {
+    errors.Add(ConfigError{file, 0, 0, "", std::string("not valid YAML: ") + exception.what()});
+  }
+  return ConfigNode();
+}
+
+ConfigNode::Kind ConfigNode::kind() const { return rep_ ? rep_->kind : Kind::kNull; }
+const std::string& ConfigNode::file() const { return (rep_ ? *rep_ : NullRep()).file; }
+int ConfigNode::line() const { return rep_ ? rep_->line : 0; }
+int ConfigNode::column() const { return rep_ ? rep_->column : 0; }
+const std::string& ConfigNode::path() const { return (rep_ ? *rep_ : NullRep()).path; }
+const std::string& ConfigNode::scalar() const { return (rep_ ? *rep_ : NullRep()).scalar; }
+bool ConfigNode::quoted() const { return rep_ && rep_->quoted; }
+const std::vector<ConfigNode>& ConfigNode::items() const {
+  return (rep_ ? *rep_ : NullRep()).items;
+}
+const std::vector<ConfigNode::Entry>& ConfigNode::entries() const {
+  return (rep_ ? *rep_ : NullRep()).entries;
+}
+
+const ConfigNode* ConfigNode::Find(std::string_view key) const {
+  for (const Entry& entry : entries()) {
+    if (entry.first.scalar() == key) return &entry.second;
+  }
+  return nullptr;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,251 @@
+#include "daemon/model/labels.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <new>
+
+#include "daemon/base/check.h"
+
+namespace tocsin::model {
+
+// One block: this header, then `count` entries, then the bytes of all strings
+// (name, value, name, value, …).
+struct Labels::Rep {
+  struct Entry {
+    std::uint32_t name_offset;
+    std::uint32_t value_offset;
+    std::uint32_t value_end;
+  };
+
+  std::atomic<std::uint32_t> references{1};
+  std::uint32_t count = 0;
+  std::uint64_t hash = 0;
+  std::uint32_t bytes = 0;
+
+  Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
+  const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
+  char* text() { return reinterpret_cast<char*>(entries() + count); }
+  const char* text() const { return reinterpret_cast<const char*>(entries() + count); }
+  std::string_view content() const { return {text(), bytes}; }
+};
+
+namespace {
+
+std::uint64_t HashPairs(const std::vector<LabelView>& sorted) {
+  std::uint64_t hash = 0x9E3779B97F4A7C15ULL;
+  const std::hash<std::string_view> hasher;
+  for (const auto& [name, value] : sorted) {
+    hash = (hash ^ hasher(name)) * 0xFF51AFD7ED558CCDULL;
+    hash = ((hash ^ (hash >> 32)) + hasher(value)) * 0xC4CEB9FE1A85EC53ULL;
+  }
+  return hash ^ (hash >> 29);
+}
+
+std::vector<LabelView> Views(const Labels& labels) {
+  std::vector<LabelView> views;
+  views.reserve(labels.size() + 1);
+  for (const LabelView label : labels) views.push_back(label);
+  return views;
+}
+
+template <class Keep>
+Labels Filtered(const Labels& labels, Keep keep) {
+  std::vector<LabelView> views;
+  for (const LabelView label : labels) {
+    if (keep(label.first)) views.push_back(label);
+  }
+  return views.size() == labels.size() ? labels : Labels::FromSorted(views);
+}
+
+bool Contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+Labels::Labels(std::initializer_list<LabelView> labels)
+    : Labels(FromPairs(std::vector<LabelView>(labels))) {}
+
+Labels Labels::FromPairs(std::vector<LabelView> pairs) {
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const LabelView& a, const LabelView& b) { return a.first < b.first; });
+  std::vector<LabelView> sorted;
+  sorted.reserve(pairs.size());
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (i + 1 < pairs.size() && pairs[i + 1].first == pairs[i].first) continue;
+    if (!pairs[i].second.empty()) sorted.push_back(pairs[i]);
+  }
+  return FromSorted(sorted);
+}
+
+Labels Labels::FromMap(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  return FromPairs(std::vector<LabelView>(pairs.begin(), pairs.end()));
+}
+
+Labels Labels::FromSorted(const std::vector<LabelView>& sorted) {
+  if (sorted.empty()) return {};
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : sorted) bytes += name.size() + value.size();
+  TOCSIN_CHECK(bytes < UINT32_MAX);
+  void* block = ::operator new(sizeof(Rep) + sorted.size() * sizeof(Rep::Entry) + bytes);
+  Rep* rep = new (block) Rep;
+  rep->count = static_cast<std::uint32_t>(sorted.size());
+  rep->bytes = static_cast<std::uint32_t>(bytes);
+  rep->hash = HashPairs(sorted);
+  std::uint32_t at = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const auto& [name, value] = sorted[i];
+    Rep::Entry& entry = rep->entries()[i];
+    entry.name_offset = at;
+    std::memcpy(rep->text() + at, name.data(), name.size());
+    at += static_cast<std::uint32_t>(name.size());
+    entry.value_offset = at;
+    std::memcpy(rep->text() + at, value.data(), value.size());
+    at += static_cast<std::uint32_t>(value.size());
+    entry.value_end = at;
+  }
+  return Labels(rep);
+}
+
+Labels::Labels(const Labels& other) noexcept : rep_(other.rep_) {
+  if (rep_) rep_->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+Labels::~Labels() {
+  if (rep_ && rep_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    rep_->~Rep();
+    ::operator delete(rep_);
+  }
+}
+
+std::size_t Labels::size() const { return rep_ ? rep_->count : 0; }
+
+LabelView Labels::operator[](std::size_t index) const {
+  const Rep::Entry& entry = rep_->entries()[index];
+  const char* text = rep_->text();
+  return {{text + entry.name_offset, entry.value_offset - entry.name_offset},
+          {text + entry.value_offset, entry.value_end - entry.value_offset}};
+}
+
+std::string_view Labels::Get(std::string_view name) const {
+  for (const LabelView label : *this) {
+    if (label.first == name) return label.second;
+  }
+  return {};
+}
+
+Labels Labels::With(std::string_view name, std::string_view value) const {
+  std::vector<LabelView> views = Views(*this);
+  views.emplace_back(name, value);
+  return FromPairs(std::move(views));
+}
+
+Labels Labels::Without(std::string_view name) const {
+  return Filtered(*this, [&](std::string_view other) { return other != name; });
+}
+
+Labels Labels::Overlay(const Labels& other) const {
+  if (other.empty()) return *this;
+  std::vector<LabelView> views = Views(*this);
+  for (const LabelView label : other) views.push_back(label);
+  return FromPairs(std::move(views));
+}
+
+Labels Labels::Keep(const std::vector<std::string>& names) const {
+  return Filtered(*this, [&](std::string_view name) { return Contains(names, name); });
+}
+
+Labels Labels::Drop(const std::vector<std::string>& names) const {
+  return Filtered(*this, [&](std::string_view name) { return !Contains(names, name); });
+}
+
+std::uint64_t Labels::Hash() const { return rep_ ? rep_->hash : 0; }
+
+std::size_t Labels::MemoryBytes() const {
+  return rep_ ? sizeof(Rep) + rep_->count * sizeof(Rep::Entry) + rep_->bytes : 0;
+}
+
+std::uint64_t Labels::Fingerprint() const {
+  std::uint64_t hash = 14695981039346656037ULL;
+  const auto mix = [&](unsigned char byte) { hash = (hash ^ byte) * 1099511628211ULL; };
+  for (const auto& [name, value] : *this) {
+    for (const char c : name) mix(static_cast<unsigned char>(c));
+    mix(0xFF);
+    for (const char c : value) mix(static_cast<unsigned char>(c));
+    mix(0xFF);
+  }
+  return hash;
+}
+
+std::string Labels::Text() const {
+  std::string out(Name());
+  const bool name_only = !out.empty() && size() == 1;
+  if (name_only) return out;
+  out += '{';
+  bool first = true;
+  for (const auto& [name, value] : *this) {
+    if (name == kMetricName) continue;
+    if (!first) out += ", ";
+    first = false;
+    out += IsPlainLabelName(name) ? std::string(name) : QuoteLabelValue(name);
+    out += '=';
+    out += QuoteLabelValue(value);
+  }
+  out += '}';
+  return out;
+}
+
+bool operator==(const Labels& a, const Labels& b) {
+  if (a.rep_ == b.rep_) return true;
+  if (!a.rep_ || !b.rep_ || a.rep_->hash != b.rep_->hash || a.rep_->count != b.rep_->count ||
+      a.rep_->content() != b.rep_->content()) {
+    return false;
+  }
+  // Equal bytes may still be cut into names and values elsewhere.
+  return std::memcmp(a.rep_->entries(), b.rep_->entries(),
+                     a.rep_->count * sizeof(Labels::Rep::Entry)) == 0;
+}
+
+bool operator<(const Labels& a, const Labels& b) {
+  const std::size_t shared = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < shared; ++i) {
+    if (const auto x = a[i], y = b[i]; x != y) return x < y;
+  }
+  return a.size() < b.size();
+}
+
+bool IsPlainLabelName(std::string_view name) {
+  return IsPlainMetricName(name) && name.find(':') == name.npos;
+}
+
+bool IsPlainMetricName(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == ':';
+  });
+}
+
+std::string QuoteLabelValue(std::string_view value) {
+  std::string out = "\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+  return out;
+}
+
+std::string FingerprintText(std::uint64_t fingerprint) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out(16, '0');
+  for (std::size_t i = 0; i < 16; ++i) out[15 - i] = kHex[(fingerprint >> (4 * i)) & 15];
+  return out;
+}
+
+}  // namespace tocsin::model

@@ -1,0 +1,91 @@
+#include "daemon/poll/series_cache.h"
+
+namespace tocsin::poll {
+namespace {
+
+void AppendSized(std::string_view text, std::string& out) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  out.append(reinterpret_cast<const char*>(&size), sizeof(size));
+  out.append(text);
+}
+
+}  // namespace
+
+SeriesCache::SeriesCache(model::SampleSink& sink, model::Labels target_labels, bool honor_labels)
+    : sink_(sink), target_labels_(std::move(target_labels)), honor_labels_(honor_labels) {}
+
+void SeriesCache::Begin() { ++generation_; }
+
+Result<SeriesCache::Found> SeriesCache::Find(const model::MetricBatch& batch,
+                                             const model::MetricBatch::Row& row, bool tracked) {
+  key_.clear();
+  AppendSized(row.name, key_);
+  for (std::uint32_t i = row.first_label; i < row.first_label + row.label_count; ++i) {
+    const auto [name, value] = batch.label(i);
+    AppendSized(name, key_);
+    AppendSized(value, key_);
+  }
+  return FindKey(tracked, [&] { return LabelsOf(batch, row); });
+}
+
+Result<SeriesCache::Found> SeriesCache::Find(std::string_view name) {
+  key_.clear();
+  AppendSized(name, key_);
+  return FindKey(true, [&] { return target_labels_.With(model::kMetricName, name); });
+}
+
+Result<SeriesCache::Found> SeriesCache::FindKey(bool tracked,
+                                                const std::function<model::Labels()>& labels) {
+  auto entry = entries_.find(key_);
+  Found found;
+  if (entry == entries_.end()) {
+    TOCSIN_ASSIGN_OR_RETURN(model::SeriesRef series, sink_.Resolve(labels()));
+    entry = entries_.emplace(key_, Entry{}).first;
+    entry->second.series = std::make_unique<model::SeriesRef>(std::move(series));
+    found.is_new = true;
+  }
+  Entry& known = entry->second;
+  if (known.generation == generation_) found.seen = Seen::kAgain;
+  known.generation = generation_;
+  known.tracked = tracked;
+  found.series = known.series.get();
+  return found;
+}
+
+const std::vector<std::unique_ptr<model::SeriesRef>>& SeriesCache::TakeVanished() {
+  vanished_.clear();
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (entry->second.generation == generation_) {
+      ++entry;
+      continue;
+    }
+    if (entry->second.tracked) vanished_.push_back(std::move(entry->second.series));
+    entry = entries_.erase(entry);
+  }
+  return vanished_;
+}
+
+model::Labels SeriesCache::LabelsOf(const model::MetricBatch& batch,
+                                    const model::MetricBatch::Row& row) const {
+  std::vector<model::LabelView> labels;
+  std::vector<std::unique_ptr<std::string>> renamed;
+  labels.reserve(row.label_count + target_labels_.size() + 1);
+  if (honor_labels_) {
+    for (const model::LabelView label : target_labels_) labels.push_back(label);
+  }
+  for (std::uint32_t i = row.first_label; i < row.first_label + row.label_count; ++i) {
+    model::LabelView label = batch.label(i);
+    if (!honor_labels_ && target_labels_.Has(label.first)) {
+      renamed.push_back(std::make_unique<std::string>("exported_" + std::string(label.first)));
+      label.first = *renamed.back();
+    }
+    labels.push_back(label);
+  }
+  if (!honor_labels_) {
+    for (const model::LabelView label : target_labels_) labels.push_back(label);
+  }
+  labels.emplace_back(model::kMetricName, row.name);
+  return model::Labels::FromPairs(std::move(labels));
+}
+
+}  // namespace tocsin::poll

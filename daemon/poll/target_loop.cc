@@ -1,0 +1,205 @@
+#include "daemon/poll/target_loop.h"
+
+#include <algorithm>
+
+#include "daemon/base/log.h"
+#include "daemon/base/text.h"
+
+namespace tocsin::poll {
+namespace {
+
+// A timer that wakes this late still counts as on time, so that timestamps lie
+// on the grid and compress to almost nothing (Prometheus does the same).
+constexpr Millis kTimestampTolerance{2};
+
+std::uint64_t PhaseHash(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+// The first slot of the target after `after`.
+WallTime NextSlot(const TargetConfig& config, WallTime after) {
+  const std::int64_t interval = config.interval.count();
+  const auto phase =
+      static_cast<std::int64_t>(PhaseHash(std::string(config.kind->name) + "/" + config.name) %
+                                static_cast<std::uint64_t>(interval));
+  const std::int64_t since_phase = ToUnixMillis(after) - phase;
+  return FromUnixMillis((since_phase / interval + 1) * interval + phase);
+}
+
+}  // namespace
+
+TargetLoop::TargetLoop(TargetConfig config, const Clock& clock, Executor& lane, HttpClient& http,
+                       const collectors::CollectorEnvironment& environment, model::SampleSink& sink,
+                       PollMetrics& metrics)
+    : config_(std::move(config)),
+      clock_(clock),
+      lane_(lane),
+      http_(http),
+      metrics_(metrics),
+      recorder_(config_, sink, metrics),
+      collector_(config_.parsed.make(environment)),
+      batch_(std::make_shared<model::MetricBatch>()) {
+  state_.kind = config_.kind->name;
+  state_.name = config_.name;
+  state_.labels = config_.labels;
+  state_.address = config_.parsed.address;
+  state_.interval = config_.interval;
+  state_.timeout = config_.timeout;
+}
+
+void TargetLoop::Start() { ScheduleNext(clock_.WallNow()); }
+
+void TargetLoop::RequestStop() {
+  HttpClient::RequestId request = 0;
+  {
+    MutexLock lock(lane_mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+    lane_.Cancel(next_);
+    request = request_;
+  }
+  stop_.request_stop();
+  if (request != 0) http_.Cancel(request);
+}
+
+void TargetLoop::Finish(bool end_series) {
+  MutexLock lock(running_);
+  if (end_series) recorder_.End(clock_.WallNow());
+}
+
+bool TargetLoop::stopped() const {
+  MutexLock lock(lane_mutex_);
+  return stopped_;
+}
+
+void TargetLoop::Post(SteadyTime when, std::function<void()> task) {
+  MutexLock lock(lane_mutex_);
+  if (stopped_) return;
+  next_ = lane_.RunAt(when, [self = shared_from_this(), task = std::move(task)] {
+    MutexLock running(self->running_);
+    if (!self->stopped()) task();
+  });
+}
+
+void TargetLoop::ScheduleNext(WallTime after) {
+  const WallTime slot = NextSlot(config_, after);
+  const Millis wait = slot - clock_.WallNow();
+  Post(clock_.SteadyNow() + wait, [this, slot] { Collect(slot); });
+}
+
+void TargetLoop::Collect(WallTime slot) {
+  metrics_.collections.Add();
+  const WallTime now = clock_.WallNow();
+  const WallTime at = std::chrono::abs(now - slot) <= kTimestampTolerance ? slot : now;
+  const collectors::CollectContext context{clock_, at, clock_.SteadyNow() + config_.timeout,
+                                           stop_.get_token()};
+  batch_->Clear();
+  if (auto* blocking = std::get_if<std::unique_ptr<collectors::Collector>>(&collector_)) {
+    CollectBlocking(**blocking, context);
+  } else {
+    CollectHttp(*std::get<std::unique_ptr<collectors::HttpCollector>>(collector_), context);
+  }
+}
+
+void TargetLoop::CollectBlocking(collectors::Collector& collector,
+                                 const collectors::CollectContext& context) {
+  const SteadyTime started = clock_.SteadyNow();
+  const Result<> result = collector.Collect(context, *batch_);
+  Finished(context, started, result);
+}
+
+void TargetLoop::CollectHttp(collectors::HttpCollector& collector,
+                             const collectors::CollectContext& context) {
+  const SteadyTime started = clock_.SteadyNow();
+  const auto done = [self = shared_from_this(), &collector, context,
+                     started](HttpExchange exchange) {
+    auto shared = std::make_shared<HttpExchange>(std::move(exchange));
+    self->Post(self->clock_.SteadyNow(), [self, &collector, context, started, shared] {
+      const Result<> result = collector.Finish(context, std::move(*shared), *self->batch_);
+      self->Finished(context, started, result);
+    });
+  };
+  const auto request = http_.Start(collector.Start(context), context.deadline, done);
+  bool too_late;
+  {
+    MutexLock lock(lane_mutex_);
+    request_ = request;
+    too_late = stopped_;
+  }
+  if (too_late) http_.Cancel(request);
+}
+
+void TargetLoop::Finished(const collectors::CollectContext& context, SteadyTime started,
+                          const Result<>& result) {
+  if (stopped()) return;  // What was cut short is not the target's fault.
+  const double duration = ToSeconds(clock_.SteadyNow() - started);
+  const auto summary =
+      recorder_.Record(context.at, duration, *batch_, result.ok() ? nullptr : &result.error());
+  if (!result.ok()) metrics_.failures.Add();
+  Publish(context, duration, result, summary.samples);
+  const WallTime now = clock_.WallNow();
+  const WallTime next = NextSlot(config_, context.at);
+  if (next < now) metrics_.skipped.Add(static_cast<double>((now - next) / config_.interval + 1));
+  ScheduleNext(std::max(now, context.at));
+}
+
+void TargetLoop::Publish(const collectors::CollectContext& context, double duration_seconds,
+                         const Result<>& result, std::int64_t samples) {
+  model::TargetHealth before;
+  std::vector<std::string> new_notes;
+  {
+    MutexLock lock(mutex_);
+    before = state_.health;
+    state_.health = result.ok() ? model::TargetHealth::kUp : model::TargetHealth::kDown;
+    state_.last_poll = context.at;
+    state_.last_duration_seconds = duration_seconds;
+    state_.last_error = result.ok() ? "" : result.error().message;
+    state_.samples = samples;
+    if (result.ok()) {
+      state_.failing_since = WallTime();
+      if (state_.notes != batch_->notes()) new_notes = batch_->notes();
+      state_.notes = batch_->notes();
+      published_.swap(batch_);
+    } else {
+      if (before != model::TargetHealth::kDown) state_.failing_since = context.at;
+      published_.reset();
+    }
+    published_at_ = context.at;
+  }
+  // Whoever still reads the page before keeps it; its memory is used again otherwise.
+  if (!batch_ || batch_.use_count() > 1) batch_ = std::make_shared<model::MetricBatch>();
+  const std::string target = std::string(config_.kind->name) + "/" + config_.name;
+  if (!result.ok() && before != model::TargetHealth::kDown) {
+    LogWarning("target is down", {{"target", target}, {"error", result.error().message}});
+    metrics_.targets_down.Add(1);
+  } else if (result.ok() && before != model::TargetHealth::kUp) {
+    if (before == model::TargetHealth::kDown) metrics_.targets_down.Add(-1);
+    LogInfo("target is up", {{"target", target}, {"address", config_.parsed.address}});
+  }
+  for (const std::string& note : new_notes) LogInfo(note, {{"target", target}});
+}
+
+model::SourceState TargetLoop::State() const {
+  MutexLock lock(mutex_);
+  return state_;
+}
+
+TargetPage TargetLoop::Page() const {
+  TargetPage page;
+  page.kind = config_.kind->name;
+  page.name = config_.name;
+  page.labels = config_.labels;
+  page.honor_labels = config_.parsed.honor_labels;
+  page.up_metric = config_.kind->up_metric;
+  page.up_help = config_.kind->up_help;
+  MutexLock lock(mutex_);
+  page.up = state_.health == model::TargetHealth::kUp;
+  page.duration_seconds = state_.last_duration_seconds;
+  page.at = published_at_;
+  page.batch = published_;
+  return page;
+}
+
+}  // namespace tocsin::poll

@@ -1,0 +1,28 @@
+#pragma once
+
+// What a target's last collection brought, for /metrics.
+
+#include <memory>
+#include <string>
+
+#include "daemon/base/clock.h"
+#include "daemon/model/labels.h"
+#include "daemon/model/metric_batch.h"
+
+namespace tocsin::poll {
+
+struct TargetPage {
+  std::string kind;
+  std::string name;
+  model::Labels labels;
+  bool honor_labels = false;
+  bool up = false;
+  double duration_seconds = 0;
+  std::string up_metric;  // The kind's own verdict, "pg_up"; may be empty.
+  std::string up_help;
+  WallTime at{};  // Zero before the first collection.
+  // Null before the first good collection and while the target is down. Immutable.
+  std::shared_ptr<const model::MetricBatch> batch;
+};
+
+}  // namespace tocsin::poll

@@ -1,0 +1,89 @@
+#include "daemon/poll/target_recorder.h"
+
+#include "daemon/model/sample.h"
+
+namespace tocsin::poll {
+
+TargetRecorder::TargetRecorder(const TargetConfig& config, model::SampleSink& sink,
+                               PollMetrics& metrics)
+    : config_(config),
+      sink_(sink),
+      metrics_(metrics),
+      cache_(sink, config.labels, config.parsed.honor_labels) {}
+
+TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seconds,
+                                               const model::MetricBatch& batch,
+                                               const Error* error) {
+  const std::int64_t at_ms = ToUnixMillis(at);
+  samples_.clear();
+  series_added_ = 0;
+  cache_.Begin();
+  if (!error) AddRows(batch, at_ms);
+  const Summary summary{static_cast<std::int64_t>(samples_.size())};
+  const std::int64_t scraped = error ? 0 : static_cast<std::int64_t>(batch.row_count());
+  const std::int64_t added = series_added_;
+  AddOwn("up", error ? 0 : 1, at_ms);
+  AddOwn("scrape_duration_seconds", duration_seconds, at_ms);
+  AddOwn("scrape_samples_scraped", static_cast<double>(scraped), at_ms);
+  AddOwn("scrape_samples_post_metric_relabeling", static_cast<double>(summary.samples), at_ms);
+  AddOwn("scrape_series_added", static_cast<double>(added), at_ms);
+  if (!config_.kind->up_metric.empty()) AddOwn(config_.kind->up_metric, error ? 0 : 1, at_ms);
+  AddStaleMarkers(at_ms);
+  Commit(at);
+  return summary;
+}
+
+void TargetRecorder::End(WallTime at) {
+  samples_.clear();
+  cache_.Begin();
+  AddStaleMarkers(ToUnixMillis(at));
+  Commit(at);
+}
+
+void TargetRecorder::AddRows(const model::MetricBatch& batch, std::int64_t at_ms) {
+  samples_.reserve(batch.row_count() + 16);
+  for (std::size_t i = 0; i < batch.row_count(); ++i) {
+    const model::MetricBatch::Row row = batch.row(i);
+    // A row with its own time is not ended by its absence, as in Prometheus.
+    const auto found = cache_.Find(batch, row, !row.time_ms);
+    if (!found.ok()) {
+      metrics_.refused.Add();
+      continue;
+    }
+    if (found->seen == SeriesCache::Seen::kAgain && !row.time_ms) {
+      metrics_.duplicates.Add();
+      continue;
+    }
+    series_added_ += found->is_new ? 1 : 0;
+    samples_.push_back({found->series, row.time_ms.value_or(at_ms), row.value});
+  }
+}
+
+void TargetRecorder::AddOwn(std::string_view name, double value, std::int64_t at_ms) {
+  const auto found = cache_.Find(name);
+  if (!found.ok()) {
+    metrics_.refused.Add();
+    return;
+  }
+  if (found->seen == SeriesCache::Seen::kFirst) samples_.push_back({found->series, at_ms, value});
+}
+
+void TargetRecorder::AddStaleMarkers(std::int64_t at_ms) {
+  for (const auto& series : cache_.TakeVanished()) {
+    samples_.push_back({series.get(), at_ms, model::StaleMarker()});
+  }
+}
+
+void TargetRecorder::Commit(WallTime at) {
+  if (samples_.empty()) return;
+  const model::CommitContext context{model::CommitOrigin::kCollection, config_.labels, at};
+  const auto outcome = sink_.Commit(context, samples_);
+  if (outcome.ok()) {
+    metrics_.samples.Add(static_cast<double>(outcome->stored));
+    return;
+  }
+  metrics_.unstored.Add();
+  if (outcome.error().code == ErrorCode::kNotFound) cache_.Clear();
+}
+
+}  // namespace tocsin::poll

@@ -1,0 +1,97 @@
+#include "daemon/base/config_node.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace tocsin {
+namespace {
+
+ConfigNode Parse(std::string_view text, ConfigErrors& errors) {
+  return ConfigNode::Parse(text, "tocsin.yaml", ConfigNode::Expand::kEnvironment, errors);
+}
+
+TEST(ConfigReaderTest, AllErrorsOfAFileAreReportedWithTheirPlaces) {
+  ConfigErrors errors;
+  ConfigReader reader(Parse("interval: soon\nretries: 99\nmode: slotz\nlistn: x\n", errors),
+                      errors);
+  EXPECT_EQ(reader.Duration("interval", Millis(15'000)), Millis(15'000));
+  EXPECT_EQ(reader.Int("retries", 3, 0, 10), 3);
+  EXPECT_EQ(reader.Choice("mode", {"arrival", "slots"}, 0), 0);
+  EXPECT_EQ(reader.String("listen", "here"), "here");
+  reader.Finish();
+  EXPECT_EQ(errors.Text(),
+            "tocsin.yaml:1:11: interval: not a valid duration: \"soon\" (write 15s, 1h30m or "
+            "250ms; units y w d h m s ms, largest first)\n"
+            "tocsin.yaml:2:10: retries: must be between 0 and 10\n"
+            "tocsin.yaml:3:7: mode: unknown value \"slotz\" (did you mean \"slots\"?); allowed: "
+            "arrival, slots\n"
+            "tocsin.yaml:4:1: listn: unknown key \"listn\" (did you mean \"listen\"?)\n");
+}
+
+TEST(ConfigReaderTest, NestedPlacesNameTheirPath) {
+  ConfigErrors errors;
+  ConfigReader root(Parse("postgres:\n  - name: a\n    dsn: 5\n  - name: b\n    port: x\n", errors),
+                    errors);
+  auto targets = root.Maps("postgres");
+  ASSERT_EQ(targets.size(), 2u);
+  EXPECT_EQ(targets[0].RequiredString("dsn"), "5");
+  targets[1].Int("port", 1, 1, 65535);
+  targets[1].RequiredString("dsn");
+  EXPECT_EQ(errors.Text(),
+            "tocsin.yaml:4:5: postgres[1]: \"dsn\" is required\n"
+            "tocsin.yaml:5:11: postgres[1].port: expected a whole number, found \"x\"\n");
+}
+
+TEST(ConfigNodeTest, SyntaxErrorsAndDuplicateKeysNameLineAndColumn) {
+  ConfigErrors errors;
+  Parse("a: [1, 2\nb: 3\n", errors);
+  ASSERT_EQ(errors.errors().size(), 1u);
+  EXPECT_EQ(errors.errors()[0].line, 2);
+  ConfigErrors twice;
+  Parse("a: 1\nb: 2\na: 3\n", twice);
+  EXPECT_EQ(twice.Text(), "tocsin.yaml:3:1: a: key is there twice\n");
+}
+
+TEST(ConfigNodeTest, VariablesExpandInValuesAndAnUnsetOneIsAnError) {
+  setenv("TOCSIN_TEST_HOST", "db1", 1);
+  ConfigErrors errors;
+  const ConfigNode root = Parse(
+      "a: ${TOCSIN_TEST_HOST}:5432\nb: ${TOCSIN_TEST_UNSET:-fallback}\nc: cost $$5\n", errors);
+  EXPECT_EQ(root.Find("a")->scalar(), "db1:5432");
+  EXPECT_EQ(root.Find("b")->scalar(), "fallback");
+  EXPECT_EQ(root.Find("c")->scalar(), "cost $5");
+  EXPECT_TRUE(errors.empty()) << errors.Text();
+  Parse("d: ${TOCSIN_TEST_UNSET}\n", errors);
+  ASSERT_EQ(errors.errors().size(), 1u);
+  EXPECT_EQ(errors.errors()[0].path, "d");
+}
+
+TEST(ConfigReaderTest, ASecretComesFromItsValueOrItsFileButNotFromBoth) {
+  PosixFileSystem files;
+  char path[] = "/tmp/tocsin_secret_XXXXXX";
+  const int fd = mkstemp(path);
+  ASSERT_EQ(write(fd, "hunter2\n", 8), 8);
+  close(fd);
+  ConfigErrors errors;
+  const std::string file_line = "password_file: " + std::string(path) + "\n";
+  ConfigReader from_file(Parse(file_line, errors), errors);
+  EXPECT_EQ(from_file.SecretValue("password", files).Reveal(), "hunter2");
+  EXPECT_TRUE(errors.empty()) << errors.Text();
+  ConfigReader both(Parse("password: x\n" + file_line, errors), errors);
+  both.SecretValue("password", files);
+  ASSERT_EQ(errors.errors().size(), 1u);
+  EXPECT_EQ(errors.errors()[0].line, 2);
+  unlink(path);
+}
+
+TEST(ConfigNodeTest, HostileNestingEndsInAnErrorNotInACrash) {
+  ConfigErrors errors;
+  Parse(std::string(2000, '[') + std::string(2000, ']'), errors);
+  EXPECT_FALSE(errors.empty());
+}
+
+}  // namespace
+}  // namespace tocsin

@@ -1,0 +1,68 @@
+#include "daemon/model/labels.h"
+
+#include <gtest/gtest.h>
+
+#include "daemon/model/matcher.h"
+
+namespace tocsin::model {
+namespace {
+
+TEST(LabelsTest, OrderDoesNotMatterAndEmptyValuesAreAbsent) {
+  const Labels a{{"job", "pg"}, {"__name__", "up"}, {"gone", ""}};
+  const Labels b{{"__name__", "up"}, {"job", "pg"}};
+  EXPECT_EQ(a, b);
+  EXPECT_EQ(a.Hash(), b.Hash());
+  EXPECT_EQ(a.size(), 2u);
+  EXPECT_EQ(a.Text(), "up{job=\"pg\"}");
+  EXPECT_EQ(Labels().Text(), "{}");
+}
+
+TEST(LabelsTest, TheSameBytesCutElsewhereAreOtherLabels) {
+  EXPECT_FALSE((Labels{{"ab", "c"}} == Labels{{"a", "bc"}}));
+}
+
+TEST(LabelsTest, CopiesShareAndChangesDoNot) {
+  const Labels original{{"a", "1"}, {"b", "2"}};
+  const Labels copy = original;
+  const Labels changed = copy.With("a", "9").Without("b");
+  EXPECT_EQ(original, copy);
+  EXPECT_EQ(changed, (Labels{{"a", "9"}}));
+  EXPECT_EQ(original.Overlay(Labels{{"b", "3"}, {"c", "4"}}),
+            (Labels{{"a", "1"}, {"b", "3"}, {"c", "4"}}));
+  EXPECT_EQ(original.Keep({"b"}), (Labels{{"b", "2"}}));
+  EXPECT_EQ(original.Drop({"b"}), (Labels{{"a", "1"}}));
+}
+
+TEST(LabelsTest, TheFingerprintIsAlertmanagers) {
+  const Labels labels{{"alertname", "PgDown"},
+                      {"cluster", "c1"},
+                      {"instance", "db1:9187"},
+                      {"severity", "critical"}};
+  EXPECT_EQ(FingerprintText(labels.Fingerprint()), "1fd7b4c807575a38");
+}
+
+TEST(LabelsTest, ValuesAreQuotedWithTheirEscapes) {
+  EXPECT_EQ(QuoteLabelValue("a\"b\\c\nd"), R"("a\"b\\c\nd")");
+}
+
+Matcher Make(MatchOp op, const std::string& value) { return *Matcher::Make(op, "l", value); }
+
+TEST(MatcherTest, RegularExpressionsAreAnchoredAndDotMatchesLineBreaks) {
+  EXPECT_TRUE(Make(MatchOp::kRegex, "a.c").Matches("a\nc"));
+  EXPECT_FALSE(Make(MatchOp::kRegex, "b").Matches("abc"));
+  EXPECT_TRUE(Make(MatchOp::kNotRegex, "b").Matches("abc"));
+  EXPECT_TRUE(Make(MatchOp::kRegex, ".*").MatchesEmpty());
+  EXPECT_FALSE(Matcher::Make(MatchOp::kRegex, "l", "(").ok());
+}
+
+TEST(MatcherTest, AlternationsOfLiteralsAreKnownAsSuch) {
+  EXPECT_EQ(Make(MatchOp::kRegex, "a|b\\.c").Literals(), (std::vector<std::string>{"a", "b.c"}));
+  EXPECT_EQ(Make(MatchOp::kRegex, "(x|y)").Literals(), (std::vector<std::string>{"x", "y"}));
+  EXPECT_TRUE(Make(MatchOp::kRegex, "a.*|b").Literals().empty());
+  EXPECT_TRUE(Make(MatchOp::kRegex, "(a|b)(c|d)").Literals().empty());
+  EXPECT_TRUE(Make(MatchOp::kRegex, "a|").Matches(""));
+  EXPECT_TRUE(Make(MatchOp::kRegex, "(?i)abc").Matches("ABC"));
+}
+
+}  // namespace
+}  // namespace tocsin::model

@@ -286,7 +286,7 @@ class Frame {
         TOCSIN_ASSIGN_OR_RETURN(const GoValue base, Operand(dot, *first.children[0]));
         return FieldChain(dot, base, first, first.names, 0, operands, final);
       }
-      case NodeKind::kIdentifier: return Function(dot, first, operands, final);
+      case NodeKind::kIdentifier: return Function(dot, first, command, operands, final);
       case NodeKind::kVariable:
         if (first.names.size() > 1) {
           return FieldChain(dot, Variable(first), first, first.names, 1, operands, final);
@@ -313,7 +313,7 @@ class Frame {
       case NodeKind::kNil: return GoValue();
       case NodeKind::kConstant: return node.constant;
       case NodeKind::kPipe: return Pipeline(dot, node);
-      case NodeKind::kIdentifier: return Function(dot, node, {}, nullptr);
+      case NodeKind::kIdentifier: return Function(dot, node, node, {}, nullptr);
       case NodeKind::kField: return FieldChain(dot, dot, node, node.names, 0, {}, nullptr);
       case NodeKind::kVariable:
         if (node.names.size() == 1) return Variable(node);
@@ -339,7 +339,7 @@ class Frame {
   Result<GoValue> Field(const GoValue& dot, const GoValue& receiver, const GoNode& node,
                         const std::string& name, Operands operands, const GoValue* final) {
     if (const GoFunction* method = FindMethod(receiver, name)) {
-      return Invoke(dot, node, name, *method, &receiver, operands, final);
+      return Invoke(dot, node, node, name, *method, &receiver, operands, final);
     }
     const bool has_arguments = operands.size() > 1 || final != nullptr;
     switch (receiver.kind()) {
@@ -360,8 +360,9 @@ class Frame {
     return Fail(node, fmt::format("can't evaluate field {} in type {}", name, receiver.TypeName()));
   }
 
-  Result<GoValue> Function(const GoValue& dot, const GoNode& node, Operands operands,
-                           const GoValue* final) {
+  // `node` names the function, `call` is the whole command.
+  Result<GoValue> Function(const GoValue& dot, const GoNode& node, const GoNode& call,
+                           Operands operands, const GoValue* final) {
     if (node.text == "and" || node.text == "or") return AndOr(dot, node, operands, final);
     auto found = run_.functions.find(node.text);
     if (found == run_.functions.end()) {
@@ -370,7 +371,7 @@ class Frame {
         return Fail(node, fmt::format("{} is not a defined function", GoQuote(node.text)));
       }
     }
-    return Invoke(dot, node, node.text, found->second, nullptr, operands, final);
+    return Invoke(dot, node, call, node.text, found->second, nullptr, operands, final);
   }
 
   // The first false (and) or true (or) argument; those behind it are not evaluated.
@@ -391,9 +392,9 @@ class Frame {
 
   // Calls a function, or a method if `receiver` is given. operands[0] is the node
   // that names it.
-  Result<GoValue> Invoke(const GoValue& dot, const GoNode& node, const std::string& name,
-                         const GoFunction& function, const GoValue* receiver, Operands operands,
-                         const GoValue* final) {
+  Result<GoValue> Invoke(const GoValue& dot, const GoNode& node, const GoNode& call,
+                         const std::string& name, const GoFunction& function,
+                         const GoValue* receiver, Operands operands, const GoValue* final) {
     const Operands given = operands.empty() ? operands : operands.subspan(1);
     const std::size_t count = given.size() + (final != nullptr ? 1 : 0);
     const std::size_t wanted = function.params.size();
@@ -423,7 +424,7 @@ class Frame {
     }
     auto result = function.call(args);
     if (result.ok()) return result;
-    return Fail(node, fmt::format("error calling {}: {}", name, result.error().message),
+    return Fail(call, fmt::format("error calling {}: {}", name, result.error().message),
                 result.error().code);
   }
 

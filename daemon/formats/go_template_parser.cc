@@ -267,7 +267,8 @@ class Parser {
   }
 
   GoNodePtr Block() {
-    GoNodePtr node = New(GoNodeKind::kTemplate, Next());
+    Next();
+    GoNodePtr node = New(GoNodeKind::kTemplate, PeekNonSpace());
     node->text = TemplateName("block clause");
     node->pipe = Pipeline("block clause", GoToken::kRightDelim);
     Body(node->text, "block clause");
@@ -275,7 +276,8 @@ class Parser {
   }
 
   GoNodePtr TemplateCall() {
-    GoNodePtr node = New(GoNodeKind::kTemplate, Next());
+    Next();
+    GoNodePtr node = New(GoNodeKind::kTemplate, PeekNonSpace());
     node->text = TemplateName("template clause");
     if (PeekNonSpace().token == GoToken::kRightDelim) {
       Next();

@@ -197,7 +197,10 @@ void PoolMemory::Remember(std::vector<PoolReading> readings, SteadyTime now) {
   for (PoolReading& reading : readings) {
     entries_[{std::move(reading.pool), std::move(reading.pid)}] = {reading.numbers, now};
   }
-  std::erase_if(entries_, [&](const auto& entry) { return entry.second.seen_at + kMemory < now; });
+  std::erase_if(entries_, [&](const auto& entry) {
+    const bool answers_alone = entry.first.second.empty();
+    return entry.second.seen_at + (answers_alone ? Millis(0) : kMemory) < now;
+  });
   while (entries_.size() > kMaxPools) {
     entries_.erase(std::min_element(
         entries_.begin(), entries_.end(),

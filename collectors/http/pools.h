@@ -44,8 +44,8 @@ struct PoolReading {
 std::vector<PoolReading> ReadPools(const JsonDocument& document, const PoolExtraction& extraction);
 
 // The pools of one target over time. Several workers behind one address answer in
-// turn, each for its own pool: each (pool, pid) is remembered for kMemory after it last
-// answered, so that sums over workers are whole. Not thread-safe.
+// turn, each for its own pool: what says its pid is remembered for kMemory after it
+// last answered, so that sums over workers are whole. Not thread-safe.
 class PoolMemory {
  public:
   static constexpr Millis kMemory = std::chrono::minutes(5);

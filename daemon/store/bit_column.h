@@ -1,0 +1,33 @@
+#pragma once
+
+// A column of whole numbers in few bits: each value is its difference from one
+// reference, shifted right by the zero bits that all have in common, in a fixed
+// width; the few that need more stand beside as exceptions. Unlike a bit stream
+// of variable codes it decodes without a branch per value.
+//
+//   reference (zigzag varint; signed columns only)
+//   width byte; bit 7: a shift byte and an exception count follow
+//   per exception: index byte, varint
+//   values × width bits, little-endian, padded to a byte
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "daemon/store/varint.h"
+
+namespace tocsin::store {
+
+inline constexpr std::size_t kMaxColumnValues = 255;
+
+// kSigned: differences from a reference near the median, zigzag. kUnsigned: the
+// bits as they are (differences by XOR).
+enum class ColumnKind { kSigned, kUnsigned };
+
+// Appends `count` ≤ kMaxColumnValues values to `out`.
+void EncodeColumn(ColumnKind kind, const std::int64_t* values, std::size_t count, std::string& out);
+
+// Reads `count` values into `values`. Returns false if the bytes are damaged.
+bool DecodeColumn(ColumnKind kind, ByteReader& reader, std::int64_t* values, std::size_t count);
+
+}  // namespace tocsin::store

@@ -1,0 +1,213 @@
+#include "daemon/store/chunk_codec.h"
+
+#include <array>
+#include <bit>
+#include <cmath>
+
+#include "daemon/base/check.h"
+#include "daemon/store/bit_column.h"
+#include "daemon/store/varint.h"
+
+namespace tocsin::store {
+namespace {
+
+enum class ValueKind : std::uint8_t { kDecimal = 0, kDecimalDelta = 1, kXor = 2 };
+constexpr int kKindBits = 2;
+constexpr std::uint8_t kKindMask = (1 << kKindBits) - 1;
+
+constexpr std::array<double, 13> kPowersOfTen = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
+                                                 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
+constexpr int kMaxExponent = static_cast<int>(kPowersOfTen.size()) - 1;
+constexpr double kMaxInteger = 9007199254740992.0;  // 2^53: doubles hold each integer below.
+constexpr std::size_t kSamplesPerPatch = 8;         // More patches than this: not decimals.
+
+using Integers = std::array<std::int64_t, kMaxChunkSamples>;
+
+// The integer that reads back as `value` when divided by 10^exponent.
+bool DecimalOf(double value, int exponent, std::int64_t& integer) {
+  const double scaled = value * kPowersOfTen[static_cast<std::size_t>(exponent)];
+  if (!(std::fabs(scaled) < kMaxInteger)) return false;
+  integer = std::llrint(scaled);
+  const double back =
+      static_cast<double>(integer) / kPowersOfTen[static_cast<std::size_t>(exponent)];
+  return std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(value);
+}
+
+struct Decimals {
+  int exponent = 0;
+  Integers integers;
+  std::size_t patch_count = 0;
+  std::array<std::uint8_t, kMaxChunkSamples / kSamplesPerPatch + 1> patched;
+};
+
+// Raises the exponent until value fits; it may need several.
+bool RaiseExponent(double value, int& exponent) {
+  std::int64_t unused = 0;
+  for (int raised = exponent + 1; raised <= kMaxExponent; ++raised) {
+    if (!DecimalOf(value, raised, unused)) continue;
+    exponent = raised;
+    return true;
+  }
+  return false;
+}
+
+// One pass with the exponent as it is; false if it was raised (start over) or
+// there are too many patches (not decimals: `hopeless`).
+bool TryDecimals(const double* values, std::size_t count, Decimals& out, bool& hopeless) {
+  const std::size_t patch_limit = count / kSamplesPerPatch + 1;
+  out.patch_count = 0;
+  std::int64_t before = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!DecimalOf(values[i], out.exponent, out.integers[i])) {
+      if (std::isfinite(values[i]) && RaiseExponent(values[i], out.exponent)) return false;
+      if (out.patch_count == patch_limit) {
+        hopeless = true;
+        return false;
+      }
+      out.patched[out.patch_count++] = static_cast<std::uint8_t>(i);
+      out.integers[i] = before;
+    }
+    before = out.integers[i];
+  }
+  return true;
+}
+
+bool ToDecimals(const double* values, std::size_t count, Decimals& out) {
+  bool hopeless = false;
+  while (!hopeless) {  // At most kMaxExponent + 1 times: the exponent only grows.
+    if (TryDecimals(values, count, out, hopeless)) return true;
+  }
+  return false;
+}
+
+void PutHead(ValueKind kind, int exponent, std::string& out) {
+  out.push_back(static_cast<char>(static_cast<int>(kind) | (exponent << kKindBits)));
+}
+
+void PutDecimals(const double* values, std::size_t count, const Decimals& decimals,
+                 std::string& out) {
+  const std::size_t start = out.size();
+  const auto put_patches = [&] {
+    out.push_back(static_cast<char>(decimals.patch_count));
+    for (std::size_t i = 0; i < decimals.patch_count; ++i) {
+      out.push_back(static_cast<char>(decimals.patched[i]));
+      PutWord(values[decimals.patched[i]], out);
+    }
+  };
+  PutHead(ValueKind::kDecimalDelta, decimals.exponent, out);
+  put_patches();
+  Integers deltas;
+  for (std::size_t i = 1; i < count; ++i) {
+    deltas[i - 1] = WrappingSubtract(decimals.integers[i], decimals.integers[i - 1]);
+  }
+  PutVarint(ZigZag(decimals.integers[0]), out);
+  EncodeColumn(ColumnKind::kSigned, deltas.data(), count - 1, out);
+
+  std::string plain;
+  plain.reserve(out.size() - start);
+  std::swap(out, plain);  // `put_patches` appends to `out`.
+  PutHead(ValueKind::kDecimal, decimals.exponent, out);
+  put_patches();
+  EncodeColumn(ColumnKind::kSigned, decimals.integers.data(), count, out);
+  std::swap(out, plain);
+  if (plain.size() < out.size() - start) out.replace(start, std::string::npos, plain);
+}
+
+void PutXor(const double* values, std::size_t count, std::string& out) {
+  PutHead(ValueKind::kXor, 0, out);
+  PutWord(values[0], out);
+  Integers differences;
+  for (std::size_t i = 1; i < count; ++i) {
+    differences[i - 1] = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(values[i]) ^
+                                                   std::bit_cast<std::uint64_t>(values[i - 1]));
+  }
+  EncodeColumn(ColumnKind::kUnsigned, differences.data(), count - 1, out);
+}
+
+bool DecodeXor(ByteReader& reader, double* values, std::size_t count) {
+  Integers differences;
+  auto bits = reader.ReadWord<std::uint64_t>();
+  if (!DecodeColumn(ColumnKind::kUnsigned, reader, differences.data(), count - 1)) return false;
+  values[0] = std::bit_cast<double>(bits);
+  for (std::size_t i = 1; i < count; ++i) {
+    bits ^= static_cast<std::uint64_t>(differences[i - 1]);
+    values[i] = std::bit_cast<double>(bits);
+  }
+  return true;
+}
+
+bool DecodeDecimals(ValueKind kind, int exponent, ByteReader& reader, double* values,
+                    std::size_t count) {
+  if (exponent > kMaxExponent || kind > ValueKind::kDecimalDelta) return false;
+  const std::size_t patch_count = reader.ReadWord<std::uint8_t>();
+  constexpr std::size_t kPatchBytes = 1 + sizeof(double);
+  ByteReader patches(reader.Bytes(patch_count * kPatchBytes));
+  Integers integers;
+  if (kind == ValueKind::kDecimalDelta) {
+    integers[0] = UnZigZag(reader.Varint());
+    if (!DecodeColumn(ColumnKind::kSigned, reader, integers.data() + 1, count - 1)) return false;
+    for (std::size_t i = 1; i < count; ++i) {
+      integers[i] = WrappingAdd(integers[i], integers[i - 1]);
+    }
+  } else if (!DecodeColumn(ColumnKind::kSigned, reader, integers.data(), count)) {
+    return false;
+  }
+  if (exponent == 0) {
+    for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<double>(integers[i]);
+  } else {
+    const double divisor = kPowersOfTen[static_cast<std::size_t>(exponent)];
+    for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<double>(integers[i]) / divisor;
+  }
+  for (std::size_t i = 0; i < patch_count; ++i) {
+    const auto index = patches.ReadWord<std::uint8_t>();
+    const auto value = patches.ReadWord<std::uint64_t>();
+    if (index >= count) return false;
+    values[index] = std::bit_cast<double>(value);
+  }
+  return patches.ok() && reader.ok();
+}
+
+}  // namespace
+
+void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t count,
+                 std::string& out) {
+  TOCSIN_CHECK(count >= 1 && count <= kMaxChunkSamples);
+  out.clear();
+  PutVarint(count, out);
+  PutVarint(ZigZag(times_ms[0]), out);
+  Integers deltas;
+  for (std::size_t i = 1; i < count; ++i) {
+    deltas[i - 1] = WrappingSubtract(times_ms[i], times_ms[i - 1]);
+  }
+  EncodeColumn(ColumnKind::kSigned, deltas.data(), count - 1, out);
+  Decimals decimals;
+  if (ToDecimals(values, count, decimals)) {
+    PutDecimals(values, count, decimals, out);
+  } else {
+    PutXor(values, count, out);
+  }
+}
+
+std::size_t ChunkSampleCount(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const std::uint64_t count = reader.Varint();
+  return reader.ok() && count <= kMaxChunkSamples ? static_cast<std::size_t>(count) : 0;
+}
+
+std::size_t DecodeChunk(std::string_view bytes, std::int64_t* times_ms, double* values) {
+  ByteReader reader(bytes);
+  const auto count = static_cast<std::size_t>(reader.Varint());
+  if (!reader.ok() || count == 0 || count > kMaxChunkSamples) return 0;
+  times_ms[0] = UnZigZag(reader.Varint());
+  if (!DecodeColumn(ColumnKind::kSigned, reader, times_ms + 1, count - 1)) return 0;
+  for (std::size_t i = 1; i < count; ++i) times_ms[i] = WrappingAdd(times_ms[i], times_ms[i - 1]);
+  const auto head = reader.ReadWord<std::uint8_t>();
+  const auto kind = static_cast<ValueKind>(head & kKindMask);
+  const int exponent = head >> kKindBits;
+  const bool decoded = kind == ValueKind::kXor
+                           ? DecodeXor(reader, values, count)
+                           : DecodeDecimals(kind, exponent, reader, values, count);
+  return decoded && reader.done() ? count : 0;
+}
+
+}  // namespace tocsin::store

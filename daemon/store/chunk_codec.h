@@ -1,0 +1,44 @@
+#pragma once
+
+// The bytes of a chunk: up to kMaxChunkSamples samples of one series.
+//
+//   varint count; zigzag varint first time (ms)
+//   column of the times' deltas (see bit_column.h): polls at a steady interval
+//     cost no bits, jittered ones the bits of their jitter
+//   kind byte: representation and decimal exponent; patch count; patches
+//   the values: as decimal integers (deltas or as they are, whichever is
+//     smaller) when all of them read back exactly from value = integer / 10^k,
+//     else XOR with the value before
+//
+// A patch replaces one value by its 64 bits: NaN payloads, staleness markers,
+// infinities and -0 in a series of decimals. Every bit of every double and every
+// 64-bit time comes back. Pure functions.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace tocsin::store {
+
+inline constexpr std::size_t kMaxChunkSamples = 128;
+
+struct ChunkColumns {
+  std::size_t count = 0;
+  std::int64_t times_ms[kMaxChunkSamples];
+  double values[kMaxChunkSamples];
+};
+
+// Replaces `out` with the encoding of `count` (1 to kMaxChunkSamples) samples,
+// times ascending.
+void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t count,
+                 std::string& out);
+
+// How many samples the bytes hold; 0 if they are damaged.
+std::size_t ChunkSampleCount(std::string_view bytes);
+
+// Decodes into arrays that hold kMaxChunkSamples. Returns the count, 0 if the
+// bytes are damaged (detected as far as the format allows; disk rows carry a checksum).
+std::size_t DecodeChunk(std::string_view bytes, std::int64_t* times_ms, double* values);
+
+}  // namespace tocsin::store

@@ -74,7 +74,8 @@ Result<bool> Show(const Arguments& arguments, const std::vector<Step>& steps) {
   Screen screen;
   testing::TemporaryFolder folder;
   screen.Title("Starting the servers in " + folder.path());
-  TOCSIN_ASSIGN_OR_RETURN(const auto application, CopyProgram(arguments.application, folder.path()));
+  TOCSIN_ASSIGN_OR_RETURN(const auto application,
+                          CopyProgram(arguments.application, folder.path()));
   TOCSIN_ASSIGN_OR_RETURN(const auto tocsin, CopyProgram(arguments.tocsin, folder.path()));
   TOCSIN_ASSIGN_OR_RETURN(
       const auto servers,
@@ -83,9 +84,9 @@ Result<bool> Show(const Arguments& arguments, const std::vector<Step>& steps) {
                       .application = application,
                       .user = kUnprivileged,
                       .on_ready = [&](auto name, auto address) { screen.Ready(name, address); }}));
-  TOCSIN_ASSIGN_OR_RETURN(
-      const auto standins,
-      StandIns::Start([&](const Message& message) { screen.Arrived(message); }));
+  TOCSIN_ASSIGN_OR_RETURN(const auto standins, StandIns::Start([&](const Message& message) {
+                            screen.Arrived(message);
+                          }));
   screen.Ready("Slack", "a stand-in that checks what it gets");
   screen.Ready("PagerDuty", "a stand-in that checks what it gets");
   LogMeter log(servers->log_folder(), "booking");

@@ -114,6 +114,11 @@ class Lexer {
         {TokenKind::kError, {}, std::move(message), start_, static_cast<int>(text_.size())});
     done_ = true;
   }
+  // As Fail(), but the place is behind the character that is wrong, as upstream says it.
+  void FailBehind(std::string message) {
+    ++start_;
+    Fail(std::move(message));
+  }
   void End() {
     tokens_.push_back({TokenKind::kEnd, {}, {}, start_, start_});
     done_ = true;
@@ -182,11 +187,7 @@ void Lexer::Statement() {
     case '`': return StringToken();
     case '(': ++parenthesis_depth_; return Emit(TokenKind::kPunctuation, 1);
     case ')':
-      if (--parenthesis_depth_ < 0) {
-        Emit(TokenKind::kPunctuation, 1);
-        start_ = position_;
-        return Fail("unexpected right parenthesis ')'");
-      }
+      if (--parenthesis_depth_ < 0) return FailBehind("unexpected right parenthesis ')'");
       return Emit(TokenKind::kPunctuation, 1);
     case '{': in_braces_ = true; return Emit(TokenKind::kPunctuation, 1);
     case '[':
@@ -263,20 +264,17 @@ void Lexer::InsideBrackets() {
     case kEndOfText: return Fail("unexpected end of input in duration expression");
     case ']': in_duration_ = false; return Emit(TokenKind::kPunctuation, 1);
     case ':':
+      if (!got_duration_) {
+        return FailBehind("unexpected colon before duration in duration expression");
+      }
+      if (got_colon_) return FailBehind("unexpected repeated colon in duration expression");
       Emit(TokenKind::kPunctuation, 1);
-      start_ = position_;
-      if (!got_duration_) return Fail("unexpected colon before duration in duration expression");
-      if (got_colon_) return Fail("unexpected repeated colon in duration expression");
       got_colon_ = true;
       return;
     case '(': ++parenthesis_depth_; return Emit(TokenKind::kPunctuation, 1);
     case ')':
-      Emit(TokenKind::kPunctuation, 1);
-      if (--parenthesis_depth_ < 0) {
-        start_ = position_;
-        Fail("unexpected right parenthesis ')'");
-      }
-      return;
+      if (--parenthesis_depth_ < 0) return FailBehind("unexpected right parenthesis ')'");
+      return Emit(TokenKind::kPunctuation, 1);
     case '+':
     case '-':
     case '*':

@@ -53,6 +53,9 @@ struct HttpPhases {
   double transfer = 0;
 };
 
+// How far an exchange came.
+enum class HttpStage { kWaiting, kResolve, kConnect, kTls, kProcessing, kTransfer };
+
 struct TlsCertificate {
   WallTime not_after{};
   std::string fingerprint_sha256;  // Lower-case hex.
@@ -72,6 +75,7 @@ struct HttpResponse {
   double version = 0;   // 1, 1.1, 2, 3.
   int ip_protocol = 0;  // 4, 6, 0 when never resolved.
   std::string ip_address;
+  HttpStage stage = HttpStage::kWaiting;  // Of the last hop; kTransfer once an answer came.
   HttpPhases phases;
   double duration_seconds = 0;
   std::string tls_version;  // "TLS 1.3"; empty without TLS.

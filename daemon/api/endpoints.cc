@@ -1,0 +1,79 @@
+#include "daemon/api/endpoints.h"
+
+#include <array>
+#include <vector>
+
+namespace tocsin::api {
+namespace {
+
+constexpr std::array kEndpoints = {
+    Endpoint{"GET HEAD", "/-/healthy", Load::kLight, true, AnswerHealthy},
+    Endpoint{"GET HEAD", "/-/ready", Load::kLight, true, AnswerReady},
+    Endpoint{"POST PUT", "/-/reload", Load::kLight, false, AnswerReload},
+    Endpoint{"GET POST", "/api/v1/query", Load::kHeavy, false, AnswerQuery},
+    Endpoint{"GET POST", "/api/v1/query_range", Load::kHeavy, false, AnswerQueryRange},
+    Endpoint{"GET POST", "/api/v1/format_query", Load::kLight, false, AnswerFormatQuery},
+    Endpoint{"GET POST", "/api/v1/series", Load::kHeavy, false, AnswerSeries},
+    Endpoint{"GET POST", "/api/v1/labels", Load::kHeavy, false, AnswerLabelNames},
+    Endpoint{"GET", "/api/v1/label/{label}/values", Load::kHeavy, false, AnswerLabelValues},
+    Endpoint{"GET", "/api/v1/metadata", Load::kHeavy, false, AnswerMetadata},
+    Endpoint{"GET", "/api/v1/rules", Load::kLight, false, AnswerRules},
+    Endpoint{"GET", "/api/v1/alerts", Load::kLight, false, AnswerAlerts},
+    Endpoint{"GET", "/api/v1/targets", Load::kLight, false, AnswerTargets},
+    Endpoint{"GET", "/api/v1/status/buildinfo", Load::kLight, false, AnswerBuildInfo},
+    Endpoint{"GET", "/api/v1/status/config", Load::kLight, false, AnswerConfig},
+    Endpoint{"GET HEAD", "/metrics", Load::kHeavy, false, AnswerMetrics},
+    Endpoint{"GET", "/sd", Load::kLight, false, AnswerServiceDiscovery},
+};
+
+std::vector<std::string_view> Segments(std::string_view path) {
+  std::vector<std::string_view> segments;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/', 1);
+    segments.push_back(path.substr(0, slash));
+    path = slash == path.npos ? std::string_view() : path.substr(slash);
+  }
+  return segments;
+}
+
+// Adds the parameters of `pattern` to `found` if `path` fits it.
+bool PathFits(const std::vector<std::string_view>& pattern,
+              const std::vector<std::string_view>& path,
+              std::vector<std::pair<std::string, std::string>>& found) {
+  if (pattern.size() != path.size()) return false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i].starts_with("/{")) {
+      found.emplace_back(pattern[i].substr(2, pattern[i].size() - 3), path[i].substr(1));
+    } else if (pattern[i] != path[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Allows(std::string_view methods, std::string_view method) {
+  const std::size_t at = methods.find(method);
+  return at != methods.npos && (at == 0 || methods[at - 1] == ' ') &&
+         (at + method.size() == methods.size() || methods[at + method.size()] == ' ');
+}
+
+}  // namespace
+
+std::span<const Endpoint> Endpoints() { return kEndpoints; }
+
+Match FindEndpoint(Request& request) {
+  const auto path = Segments(request.path);
+  Match match;
+  for (const Endpoint& endpoint : kEndpoints) {
+    std::vector<std::pair<std::string, std::string>> found;
+    if (!PathFits(Segments(endpoint.path), path, found)) continue;
+    match.endpoint = &endpoint;
+    match.method_allowed = Allows(endpoint.methods, request.method);
+    if (!match.method_allowed) continue;  // Another row may take this method.
+    request.params.insert(request.params.end(), found.begin(), found.end());
+    return match;
+  }
+  return match;
+}
+
+}  // namespace tocsin::api

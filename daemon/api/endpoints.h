@@ -1,0 +1,63 @@
+#pragma once
+
+// The table of all that the daemon answers. Adding an endpoint is one row here
+// and one function in the file of its subject.
+
+#include <span>
+#include <string_view>
+
+#include "daemon/api/context.h"
+#include "daemon/api/http_message.h"
+
+namespace tocsin::api {
+
+enum class Load {
+  kLight,  // Health, alerts: always served at once.
+  kHeavy,  // Queries and big pages: only so many at a time.
+};
+
+struct Endpoint {
+  std::string_view methods;  // "GET", "GET POST", …
+  // A segment {name} matches one path segment, which `answer` gets as a parameter
+  // of that name.
+  std::string_view path;
+  Load load;
+  bool open;  // Answered without credentials (health).
+  Response (*answer)(const Context&, const Request&);
+};
+
+std::span<const Endpoint> Endpoints();
+
+struct Match {
+  const Endpoint* endpoint = nullptr;  // Null: no such path.
+  bool method_allowed = false;
+};
+
+// Finds the endpoint of a request and adds the path's parameters to it.
+Match FindEndpoint(Request& request);
+
+// Health.
+Response AnswerHealthy(const Context&, const Request&);
+Response AnswerReady(const Context&, const Request&);
+Response AnswerReload(const Context&, const Request&);
+// Queries.
+Response AnswerQuery(const Context&, const Request&);
+Response AnswerQueryRange(const Context&, const Request&);
+Response AnswerFormatQuery(const Context&, const Request&);
+// Series.
+Response AnswerSeries(const Context&, const Request&);
+Response AnswerLabelNames(const Context&, const Request&);
+Response AnswerLabelValues(const Context&, const Request&);
+Response AnswerMetadata(const Context&, const Request&);
+// Rules, alerts, targets.
+Response AnswerRules(const Context&, const Request&);
+Response AnswerAlerts(const Context&, const Request&);
+Response AnswerTargets(const Context&, const Request&);
+// The daemon.
+Response AnswerBuildInfo(const Context&, const Request&);
+Response AnswerConfig(const Context&, const Request&);
+// Pages for Prometheus.
+Response AnswerMetrics(const Context&, const Request&);
+Response AnswerServiceDiscovery(const Context&, const Request&);
+
+}  // namespace tocsin::api

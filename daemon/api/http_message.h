@@ -1,0 +1,35 @@
+#pragma once
+
+// A request and its answer, as endpoints see them: free of the HTTP library.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tocsin::api {
+
+struct Request {
+  std::string method;
+  std::string path;
+  // Of the query string and of a form body, in order.
+  std::vector<std::pair<std::string, std::string>> params;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;  // Empty for forms: those are in `params`.
+
+  // The first value of a parameter.
+  std::optional<std::string> Param(std::string_view name) const;
+  std::vector<std::string> Params(std::string_view name) const;
+  // The first header of that name, in any case; empty if there is none.
+  std::string Header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+}  // namespace tocsin::api

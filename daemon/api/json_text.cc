@@ -1,0 +1,157 @@
+#include "daemon/api/json_text.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "daemon/base/text.h"
+
+namespace tocsin::api {
+namespace {
+
+struct ErrorTypeRow {
+  std::string_view name;
+  int status;
+};
+
+ErrorTypeRow RowOf(ErrorType type) {
+  switch (type) {
+    case ErrorType::kBadData: return {"bad_data", 400};
+    case ErrorType::kExecution: return {"execution", 422};
+    case ErrorType::kTimeout: return {"timeout", 503};
+    case ErrorType::kCanceled: return {"canceled", 499};
+    case ErrorType::kInternal: return {"internal", 500};
+    case ErrorType::kNotFound: return {"not_found", 404};
+    case ErrorType::kUnavailable: return {"unavailable", 503};
+  }
+  return {"internal", 500};
+}
+
+void AppendList(std::string_view name, const std::vector<std::string>& texts, std::string& out) {
+  if (texts.empty()) return;
+  out += ",\"";
+  out += name;
+  out += "\":";
+  AppendJsonStrings(texts, out);
+}
+
+}  // namespace
+
+void AppendJsonString(std::string_view text, std::string& out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += kHex[static_cast<unsigned char>(c) >> 4];
+          out += kHex[static_cast<unsigned char>(c) & 15];
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+void AppendJsonStrings(const std::vector<std::string>& texts, std::string& out) {
+  out += '[';
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) out += ',';
+    AppendJsonString(texts[i], out);
+  }
+  out += ']';
+}
+
+void AppendJsonNumber(double value, std::string& out) {
+  if (std::isfinite(value)) {
+    AppendDouble(value, out);
+  } else {
+    out += "null";
+  }
+}
+
+void AppendJsonLabels(const model::Labels& labels, std::string& out) {
+  out += '{';
+  bool first = true;
+  for (const auto& [name, value] : labels) {
+    if (!first) out += ',';
+    first = false;
+    AppendJsonString(name, out);
+    out += ':';
+    AppendJsonString(value, out);
+  }
+  out += '}';
+}
+
+void AppendJsonSample(std::int64_t time_ms, double value, std::string& out) {
+  out += '[';
+  std::array<char, 24> digits;
+  const std::int64_t magnitude = time_ms < 0 ? -time_ms : time_ms;
+  if (time_ms < 0) out += '-';
+  const auto [end, error] =
+      std::to_chars(digits.data(), digits.data() + digits.size(), magnitude / 1000);
+  out.append(digits.data(), end);
+  if (const std::int64_t fraction = magnitude % 1000; fraction != 0) {
+    out += '.';
+    out += static_cast<char>('0' + fraction / 100);
+    if (fraction % 100 != 0) out += static_cast<char>('0' + fraction / 10 % 10);
+    if (fraction % 10 != 0) out += static_cast<char>('0' + fraction % 10);
+  }
+  out += ",\"";
+  AppendDouble(value, out);
+  out += "\"]";
+}
+
+void AppendJsonTime(WallTime time, std::string& out) {
+  out += '"';
+  out += time == WallTime() ? "0001-01-01T00:00:00Z" : FormatTime(time);
+  out += '"';
+}
+
+Response Success(std::string data, const std::vector<std::string>& warnings,
+                 const std::vector<std::string>& infos) {
+  Response response;
+  response.body = "{\"status\":\"success\",\"data\":";
+  response.body += data;
+  AppendList("warnings", warnings, response.body);
+  AppendList("infos", infos, response.body);
+  response.body += '}';
+  return response;
+}
+
+Response Failure(ErrorType type, std::string_view message) {
+  const ErrorTypeRow row = RowOf(type);
+  Response response;
+  response.status = row.status;
+  response.body = "{\"status\":\"error\",\"errorType\":\"";
+  response.body += row.name;
+  response.body += "\",\"error\":";
+  AppendJsonString(message, response.body);
+  response.body += '}';
+  return response;
+}
+
+Response EvaluationFailure(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kDeadlineExceeded: return Failure(ErrorType::kTimeout, error.message);
+    case ErrorCode::kCancelled: return Failure(ErrorType::kCanceled, error.message);
+    case ErrorCode::kIoError:
+    case ErrorCode::kCorruption:
+    case ErrorCode::kInternal: return Failure(ErrorType::kInternal, error.message);
+    default: return Failure(ErrorType::kExecution, error.message);
+  }
+}
+
+Response InvalidParameter(std::string_view name, std::string_view message) {
+  return Failure(ErrorType::kBadData,
+                 "invalid parameter \"" + std::string(name) + "\": " + std::string(message));
+}
+
+}  // namespace tocsin::api

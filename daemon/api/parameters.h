@@ -1,0 +1,37 @@
+#pragma once
+
+// What query endpoints read from a request: times, durations, selectors. Errors
+// carry Prometheus' texts, ready for InvalidParameter().
+
+#include <string_view>
+#include <vector>
+
+#include "daemon/api/http_message.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/result.h"
+#include "daemon/model/matcher.h"
+#include "daemon/model/querier.h"
+
+namespace tocsin::api {
+
+// Unix seconds (with a fraction) or RFC 3339, to milliseconds.
+Result<std::int64_t> ParseApiTime(std::string_view text);
+
+// Seconds (with a fraction) or a Prometheus duration.
+Result<Millis> ParseApiDuration(std::string_view text);
+
+// The parameters start and end; all of time if they are absent.
+struct RangeParameters {
+  model::TimeRange range;
+  std::string_view wrong;  // Name of the parameter that is wrong, with `error`.
+  Error error;
+};
+RangeParameters ParseApiRange(const Request& request);
+
+// The match[] parameters, one set of matchers each.
+Result<std::vector<std::vector<model::Matcher>>> ParseApiSelectors(const Request& request);
+
+// `limit`: 0 or absent is no limit.
+Result<std::size_t> ParseApiLimit(const Request& request);
+
+}  // namespace tocsin::api

@@ -1,0 +1,174 @@
+// /api/v1/query, /api/v1/query_range and /api/v1/format_query.
+
+#include <algorithm>
+
+#include "daemon/api/endpoints.h"
+#include "daemon/api/json_text.h"
+#include "daemon/api/parameters.h"
+#include "rules/promql/parser.h"
+
+namespace tocsin::api {
+namespace {
+
+constexpr std::int64_t kMaxPoints = 11'000;  // Per series, as Prometheus.
+
+// Truncates to the parameter `limit` and says so.
+template <class Rows>
+void ApplyLimit(Rows& rows, std::size_t limit, std::vector<std::string>& warnings) {
+  if (limit == 0 || rows.size() <= limit) return;
+  rows.resize(limit);
+  warnings.push_back("results truncated due to limit");
+}
+
+struct ResultText {
+  std::string& out;
+
+  void operator()(const promql::Scalar& scalar) {
+    AppendJsonSample(scalar.time_ms, scalar.value, out);
+  }
+  void operator()(const promql::String& string) {
+    out += '[';
+    AppendJsonNumber(static_cast<double>(string.time_ms) / 1000, out);
+    out += ',';
+    AppendJsonString(string.value, out);
+    out += ']';
+  }
+  void operator()(const promql::Vector& vector) {
+    out += '[';
+    for (std::size_t i = 0; i < vector.size(); ++i) {
+      out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
+      AppendJsonLabels(vector[i].labels, out);
+      out += ",\"value\":";
+      AppendJsonSample(vector[i].time_ms, vector[i].value, out);
+      out += '}';
+    }
+    out += ']';
+  }
+  void operator()(const promql::Matrix& matrix) {
+    out += '[';
+    for (std::size_t i = 0; i < matrix.size(); ++i) {
+      out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
+      AppendJsonLabels(matrix[i].labels, out);
+      out += ",\"values\":[";
+      const model::SampleColumns& samples = matrix[i].samples;
+      for (std::size_t j = 0; j < samples.size(); ++j) {
+        if (j > 0) out += ',';
+        AppendJsonSample(samples.times_ms[j], samples.values[j], out);
+      }
+      out += "]}";
+    }
+    out += ']';
+  }
+};
+
+std::string_view TypeName(const promql::QueryResult& result) {
+  constexpr std::string_view kNames[] = {"scalar", "string", "vector", "matrix"};
+  return kNames[result.value.index()];
+}
+
+Response Answer(promql::QueryResult result, std::size_t limit) {
+  if (auto* vector = std::get_if<promql::Vector>(&result.value)) {
+    ApplyLimit(*vector, limit, result.warnings);
+  } else if (auto* matrix = std::get_if<promql::Matrix>(&result.value)) {
+    ApplyLimit(*matrix, limit, result.warnings);
+  }
+  std::string data = "{\"resultType\":\"";
+  data += TypeName(result);
+  data += "\",\"result\":";
+  std::visit(ResultText{data}, result.value);
+  data += '}';
+  return Success(std::move(data), result.warnings, result.infos);
+}
+
+// What both kinds of query take.
+struct Common {
+  promql::ExprPtr expr;
+  promql::QueryContext context;
+  std::size_t limit = 0;
+};
+
+// The wrong parameter's answer, or nothing and `common` is filled.
+std::optional<Response> ReadCommon(const Request& request, Common& common) {
+  const auto limit = ParseApiLimit(request);
+  if (!limit.ok()) return InvalidParameter("limit", limit.error().message);
+  common.limit = *limit;
+  if (const auto text = request.Param("timeout"); text && !text->empty()) {
+    const auto timeout = ParseApiDuration(*text);
+    if (!timeout.ok()) return InvalidParameter("timeout", timeout.error().message);
+    common.context.deadline = common.context.clock.SteadyNow() + *timeout;
+  }
+  if (const auto text = request.Param("lookback_delta"); text && !text->empty()) {
+    const auto lookback = ParseApiDuration(*text);
+    if (!lookback.ok()) {
+      return InvalidParameter("lookback_delta",
+                              "error parsing lookback delta duration: " + lookback.error().message);
+    }
+    common.context.lookback = *lookback;
+  }
+  auto expr = promql::Parse(request.Param("query").value_or(""));
+  if (!expr.ok()) return InvalidParameter("query", expr.error().message);
+  common.expr = *std::move(expr);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Response AnswerQuery(const Context& context, const Request& request) {
+  Common common{nullptr, {context.clock}, 0};
+  std::int64_t time_ms = ToUnixMillis(context.clock.WallNow());
+  if (const auto text = request.Param("time"); text && !text->empty()) {
+    const auto time = ParseApiTime(*text);
+    if (!time.ok()) return InvalidParameter("time", time.error().message);
+    time_ms = *time;
+  }
+  if (auto wrong = ReadCommon(request, common)) return *std::move(wrong);
+  auto result = context.promql.Instant(*common.expr, context.store, time_ms, common.context);
+  if (!result.ok()) return EvaluationFailure(result.error());
+  return Answer(*std::move(result), common.limit);
+}
+
+Response AnswerQueryRange(const Context& context, const Request& request) {
+  const auto start = ParseApiTime(request.Param("start").value_or(""));
+  if (!start.ok()) return InvalidParameter("start", start.error().message);
+  const auto end = ParseApiTime(request.Param("end").value_or(""));
+  if (!end.ok()) return InvalidParameter("end", end.error().message);
+  if (*end < *start) {
+    return InvalidParameter("end", "end timestamp must not be before start time");
+  }
+  const auto step = ParseApiDuration(request.Param("step").value_or(""));
+  if (!step.ok()) return InvalidParameter("step", step.error().message);
+  if (step->count() <= 0) {
+    return InvalidParameter("step",
+                            "zero or negative query resolution step widths are not accepted. Try "
+                            "a positive integer");
+  }
+  if ((*end - *start) / step->count() > kMaxPoints) {
+    return Failure(ErrorType::kBadData,
+                   "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing "
+                   "the query resolution (?step=XX)");
+  }
+  Common common{nullptr, {context.clock}, 0};
+  if (auto wrong = ReadCommon(request, common)) return *std::move(wrong);
+  auto result = context.promql.Range(*common.expr, context.store, *start, *end, step->count(),
+                                     common.context);
+  if (!result.ok()) {
+    // A type that cannot be ranged over is the request's fault.
+    if (result.error().code == ErrorCode::kInvalidArgument &&
+        common.expr->type != promql::ValueType::kScalar &&
+        common.expr->type != promql::ValueType::kVector) {
+      return InvalidParameter("query", result.error().message);
+    }
+    return EvaluationFailure(result.error());
+  }
+  return Answer(*std::move(result), common.limit);
+}
+
+Response AnswerFormatQuery(const Context& /*context*/, const Request& request) {
+  const auto expr = promql::Parse(request.Param("query").value_or(""));
+  if (!expr.ok()) return InvalidParameter("query", expr.error().message);
+  std::string data;
+  AppendJsonString(promql::Text(**expr), data);
+  return Success(std::move(data));
+}
+
+}  // namespace tocsin::api

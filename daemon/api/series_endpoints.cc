@@ -1,0 +1,160 @@
+// /api/v1/series, labels, label/NAME/values and metadata.
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "daemon/api/endpoints.h"
+#include "daemon/api/json_text.h"
+#include "daemon/api/parameters.h"
+
+namespace tocsin::api {
+namespace {
+
+// What all of them take. `wrong` is set if a parameter is.
+struct SeriesParameters {
+  model::TimeRange range;
+  std::vector<std::vector<model::Matcher>> selectors;
+  std::size_t limit = 0;
+  std::optional<Response> wrong;
+};
+
+SeriesParameters ReadParameters(const Request& request) {
+  SeriesParameters parameters;
+  const RangeParameters range = ParseApiRange(request);
+  if (!range.wrong.empty()) {
+    parameters.wrong = InvalidParameter(range.wrong, range.error.message);
+    return parameters;
+  }
+  parameters.range = range.range;
+  auto selectors = ParseApiSelectors(request);
+  if (!selectors.ok()) {
+    parameters.wrong = InvalidParameter("match[]", selectors.error().message);
+    return parameters;
+  }
+  parameters.selectors = *std::move(selectors);
+  const auto limit = ParseApiLimit(request);
+  if (!limit.ok()) {
+    parameters.wrong = InvalidParameter("limit", limit.error().message);
+    return parameters;
+  }
+  parameters.limit = *limit;
+  return parameters;
+}
+
+template <class Set>
+std::vector<std::string> Limited(const Set& all, std::size_t limit,
+                                 std::vector<std::string>& warnings) {
+  std::vector<std::string> texts;
+  for (const auto& text : all) {
+    if (limit != 0 && texts.size() == limit) {
+      warnings.push_back("results truncated due to limit");
+      break;
+    }
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+// The union of `read` over every selector, or over all series if there is none.
+template <class Read>
+Response AnswerNames(const SeriesParameters& parameters, Read read) {
+  std::set<std::string> all;
+  auto selectors = parameters.selectors;
+  if (selectors.empty()) selectors.emplace_back();
+  for (const auto& matchers : selectors) {
+    const Result<std::vector<std::string>> names = read(matchers);
+    if (!names.ok()) return EvaluationFailure(names.error());
+    all.insert(names->begin(), names->end());
+  }
+  std::vector<std::string> warnings;
+  std::string data;
+  AppendJsonStrings(Limited(all, parameters.limit, warnings), data);
+  return Success(std::move(data), warnings);
+}
+
+}  // namespace
+
+Response AnswerSeries(const Context& context, const Request& request) {
+  const SeriesParameters parameters = ReadParameters(request);
+  if (parameters.wrong) return *parameters.wrong;
+  if (parameters.selectors.empty()) {
+    return Failure(ErrorType::kBadData, "no match[] parameter provided");
+  }
+  std::set<model::Labels> found;
+  for (const auto& matchers : parameters.selectors) {
+    const auto selection = context.store.Select(matchers, parameters.range);
+    if (!selection.ok()) return EvaluationFailure(selection.error());
+    for (std::size_t i = 0; i < (*selection)->size(); ++i) found.insert((*selection)->labels(i));
+  }
+  std::vector<std::string> warnings;
+  std::string data = "[";
+  std::size_t count = 0;
+  for (const model::Labels& labels : found) {
+    if (parameters.limit != 0 && count == parameters.limit) {
+      warnings.push_back("results truncated due to limit");
+      break;
+    }
+    if (count++ > 0) data += ',';
+    AppendJsonLabels(labels, data);
+  }
+  data += ']';
+  return Success(std::move(data), warnings);
+}
+
+Response AnswerLabelNames(const Context& context, const Request& request) {
+  const SeriesParameters parameters = ReadParameters(request);
+  if (parameters.wrong) return *parameters.wrong;
+  return AnswerNames(parameters, [&](const std::vector<model::Matcher>& matchers) {
+    return context.store.LabelNames(matchers, parameters.range);
+  });
+}
+
+Response AnswerLabelValues(const Context& context, const Request& request) {
+  const SeriesParameters parameters = ReadParameters(request);
+  if (parameters.wrong) return *parameters.wrong;
+  const std::string name = request.Param("label").value_or("");
+  return AnswerNames(parameters, [&](const std::vector<model::Matcher>& matchers) {
+    return context.store.LabelValues(name, matchers, parameters.range);
+  });
+}
+
+Response AnswerMetadata(const Context& context, const Request& request) {
+  const auto limit = ParseApiLimit(request);
+  if (!limit.ok()) return InvalidParameter("limit", limit.error().message);
+  const std::string wanted = request.Param("metric").value_or("");
+  std::map<std::string, std::set<std::pair<std::string, std::string>>> metrics;
+  for (const poll::TargetPage& page : context.poller.Pages()) {
+    if (!page.batch) continue;
+    for (const model::MetricBatch::Family& family : page.batch->families()) {
+      if (!wanted.empty() && family.name != wanted) continue;
+      const std::string type = family.type == model::MetricType::kUnknown
+                                   ? "unknown"
+                                   : std::string(model::MetricTypeName(family.type));
+      metrics[family.name].emplace(type, family.help);
+    }
+  }
+  std::string data = "{";
+  std::size_t count = 0;
+  for (const auto& [name, entries] : metrics) {
+    if (*limit != 0 && count == *limit) break;
+    if (count++ > 0) data += ',';
+    AppendJsonString(name, data);
+    data += ":[";
+    bool first = true;
+    for (const auto& [type, help] : entries) {
+      if (!first) data += ',';
+      first = false;
+      data += "{\"type\":";
+      AppendJsonString(type, data);
+      data += ",\"help\":";
+      AppendJsonString(help, data);
+      data += ",\"unit\":\"\"}";
+    }
+    data += ']';
+  }
+  data += '}';
+  return Success(std::move(data));
+}
+
+}  // namespace tocsin::api

@@ -34,7 +34,14 @@ std::string_view ReasonName(Reason reason);  // "first notification", …
 bool IsNotification(Reason reason);          // Whether something goes out.
 
 // Why an alert may not be told now.
-enum class Quiet { kNone, kInhibited, kMuted, kSilenced };
+enum class Quiet {
+  kNone,
+  kUnrouted,  // Its route is gone since a reload: only the end is told.
+  kInhibited,
+  kMuted,
+  kSilenced,
+};
+std::string_view QuietName(Quiet quiet);  // "none", "unrouted", "inhibited", …
 
 // An alert of the group, as one flush sees it.
 struct MemberState {
@@ -68,6 +75,10 @@ struct Decision {
   std::vector<std::uint64_t> resolved;  // To be told as resolved.
   LogEntry entry;                       // The log afterwards.
 };
+
+// Notes in `entry` which alerts that were told are silenced or muted now, so that
+// they are told again afterwards. Returns whether that changed anything.
+bool MarkHushed(LogEntry& entry, const std::vector<MemberState>& members);
 
 Decision Decide(const LogEntry& entry, const std::vector<MemberState>& members,
                 const IntegrationTraits& traits, Millis repeat_interval, WallTime now);

@@ -1,0 +1,53 @@
+#pragma once
+
+// Pieces that the parsers of this room's configuration share. Internal.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/config_node.h"
+#include "daemon/base/file_system.h"
+#include "daemon/notify/notify_config.h"
+
+namespace tocsin::notify {
+
+// What `global` sets for every receiver.
+struct GlobalDefaults {
+  Millis resolve_timeout = std::chrono::minutes(5);
+  HttpOptions http;
+  Secret slack_api_url;
+  Secret slack_app_token;
+  std::string slack_app_url = "https://slack.com/api/chat.postMessage";
+  std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
+};
+
+// `path` as the file that holds `node` means it: relative to that file's folder.
+std::string PathBeside(const ConfigNode& node, const std::string& path);
+
+// ConfigReader::SecretValue, but a relative *_file lies beside the configuration.
+Secret ReadSecret(ConfigReader& reader, std::string_view key, FileSystem& files);
+
+// Adds an error at `key` unless `url` is empty or starts with http:// or https://
+// and names a host. The message never holds the URL.
+void CheckUrl(ConfigReader& reader, std::string_view key, const std::string& url);
+
+// `key` (a list of matcher texts), `match_key` and `match_re_key` (maps), sorted
+// as Alertmanager sorts them.
+std::vector<model::Matcher> ReadMatchers(ConfigReader& reader, std::string_view key,
+                                         std::string_view match_key, std::string_view match_re_key);
+
+HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions defaults);
+
+std::vector<ReceiverConfig> ReadReceivers(ConfigReader& root, const GlobalDefaults& global,
+                                          FileSystem& files);
+
+// A receiver's settings with Alertmanager's default templates.
+SlackConfig DefaultSlackConfig();
+PagerDutyConfig DefaultPagerDutyConfig();
+
+std::vector<NamedTimeInterval> ReadTimeIntervals(ConfigReader& root, std::string_view key);
+
+}  // namespace tocsin::notify

@@ -1,0 +1,144 @@
+#pragma once
+
+// The dispatcher decides: which groups an alert belongs to, when a group is
+// flushed, what each integration is told. It holds everything notify knows in
+// memory and does no I/O: a decision is a Step, made from the state and the time
+// (Plan… are const), written to disk by the caller, and then taken over by Apply.
+// What could not be written has not happened.
+//
+// Not thread-safe; Notifier guards it. Internal.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/base/result.h"
+#include "daemon/notify/inhibition.h"
+#include "daemon/notify/moment.h"
+#include "daemon/notify/notification.h"
+#include "daemon/notify/notification_log.h"
+#include "daemon/notify/notify_config.h"
+#include "daemon/notify/outbox.h"
+#include "daemon/notify/route_tree.h"
+#include "daemon/notify/silence.h"
+#include "daemon/notify/state_db.h"
+#include "daemon/notify/tracked_alert.h"
+
+namespace tocsin::notify {
+
+struct Group {
+  GroupId id;
+  const RouteConfig* route = nullptr;  // Null: the route is gone, only ends are told.
+  model::Labels labels;
+  std::set<std::uint64_t> members;
+  bool flushed = false;
+  SteadyTime next_flush{};
+  std::map<std::string, LogEntry> log;  // By integration.
+  std::set<std::uint64_t> hushed;       // Silenced or muted members at the last look.
+
+  bool Knows(std::uint64_t fingerprint) const;   // Told as firing or as resolved.
+  bool IsOpen(std::uint64_t fingerprint) const;  // Told as firing, not as resolved.
+};
+
+struct Step {
+  Changes changes;  // To be written first.
+  // What Apply() takes over besides; an alert or group that is not on disk
+  // differently (a repeat, a timer) is here alone.
+  std::map<std::uint64_t, AlertPtr> alerts;
+  std::map<GroupId, std::optional<Group>> groups;  // Nothing: forgotten.
+  std::optional<std::set<std::string>> active_silences;
+  std::optional<WallTime> intervals_looked_at;
+  std::size_t refused = 0;  // Notifications put off because the outbox is full.
+};
+
+// Why an alert of a group may not be told.
+struct Judgement {
+  std::vector<std::string> silenced_by;
+  std::vector<std::uint64_t> inhibited_by;
+  std::vector<std::string> muted_by;
+  Quiet quiet = Quiet::kNone;
+};
+
+class Dispatcher {
+ public:
+  explicit Dispatcher(std::shared_ptr<const NotifyConfig> config);
+
+  // What the last process left, routed by this configuration. The step clears
+  // from the disk what nothing refers to any more.
+  Step Restore(StoredState stored, Moment now);
+  // The same for what another configuration's dispatcher knows.
+  Step TakeOver(const Dispatcher& old, Moment now);
+
+  // Errors: kResourceExhausted at Notifier::kMaxAlerts, kInvalidArgument for an
+  // alert without labels.
+  Result<Step> PlanAccept(std::vector<model::Alert> batch, Moment now) const;
+
+  // Ends alerts that nobody sent again, looks at silences and intervals, flushes
+  // the groups that are due.
+  Step PlanDue(Moment now, const Outbox& outbox) const;
+
+  // A delivery will never be made: unless a later one tells them, its alerts
+  // count as untold.
+  void PlanUntell(const Delivery& delivery, const Outbox& outbox, Step& step) const;
+
+  void Apply(Step step);
+
+  // When PlanDue has something to do next.
+  SteadyTime NextWake(Moment now) const;
+
+  const std::map<std::uint64_t, AlertPtr>& alerts() const { return alerts_; }
+  const std::map<GroupId, Group>& groups() const { return groups_; }
+  const std::map<std::string, Silence>& silences() const { return silences_; }
+  const std::shared_ptr<const NotifyConfig>& config() const { return config_; }
+
+  // An Inhibitor over the alerts that fire now.
+  Inhibitor MakeInhibitor() const;
+  Judgement Judge(const Group& group, const TrackedAlert& alert, const Inhibitor& inhibitor,
+                  WallTime now) const;
+  const std::vector<IntegrationConfig>& IntegrationsOf(const Group& group) const;
+
+ private:
+  struct Look;  // What one PlanDue sees (dispatcher_flush.cc).
+
+  Step Rebuild(std::map<GroupId, Group> old_groups, Moment now);
+  void PlaceRestored(const TrackedAlert& alert, const std::map<GroupId, Group>& old_groups,
+                     Moment now);
+  void PlaceAlert(Step& step, const TrackedAlert* known, const TrackedAlert& alert,
+                  Moment now) const;
+  bool AnyGroupKnows(const Step& step, const model::Labels& labels,
+                     std::uint64_t fingerprint) const;
+  // The group as `step` has it so far, or as it is; null if there is none.
+  const Group* Current(const Step& step, const GroupId& id) const;
+  Group& Touch(Step& step, const GroupId& id) const;
+
+  void EndExpired(Look& look) const;
+  void LookAtSilences(Look& look) const;
+  void LookForQuiet(Look& look, const GroupId& id) const;
+  void Flush(Look& look, const Group& group) const;
+  bool FlushIntegration(Look& look, Group& group, const IntegrationConfig& integration,
+                        const std::vector<MemberState>& members) const;
+  void ForgetUnused(Look& look) const;
+  std::vector<MemberState> States(Look& look, const Group& group) const;
+  AlertPtr FindAlert(const Step& step, std::uint64_t fingerprint) const;
+  Notification Compose(const Look& look, const Group& group, const Decision& decision) const;
+  bool UsesIntervals(const Group& group) const;
+
+  std::shared_ptr<const NotifyConfig> config_;
+  RouteTree routes_;
+  std::map<std::uint64_t, AlertPtr> alerts_;
+  std::map<GroupId, Group> groups_;
+  std::map<std::string, Silence> silences_;
+  std::set<std::string> active_silences_;  // At the last look.
+  WallTime intervals_looked_at_{};         // The minute of the last look.
+};
+
+// The traits that a kind brings, with what its configuration says.
+IntegrationTraits TraitsOf(const IntegrationConfig& integration);
+
+GroupRow RowOf(const Group& group, Moment now);
+
+}  // namespace tocsin::notify

@@ -1,0 +1,154 @@
+#include "daemon/notify/outbox.h"
+
+#include <algorithm>
+
+#include "daemon/notify/retry_policy.h"
+
+namespace tocsin::notify {
+namespace {
+
+bool Includes(const std::vector<std::uint64_t>& list, const std::vector<std::uint64_t>& part) {
+  return std::all_of(part.begin(), part.end(), [&](std::uint64_t fingerprint) {
+    return std::find(list.begin(), list.end(), fingerprint) != list.end();
+  });
+}
+
+SteadyTime DueTime(const Delivery& delivery, Moment now) {
+  return std::min(now.SteadyAt(delivery.next_attempt_at), now.steady + kMaxRetryDelay);
+}
+
+}  // namespace
+
+void Outbox::Restore(const std::vector<Delivery>& deliveries, Moment now) {
+  for (const Delivery& delivery : deliveries) Add(delivery, now);
+}
+
+std::vector<std::int64_t> Outbox::ReplacedBy(const Delivery& delivery) const {
+  MutexLock lock(mutex_);
+  std::vector<std::int64_t> replaced;
+  const auto lane = lanes_.find(delivery.integration);
+  if (lane == lanes_.end()) return replaced;
+  const auto queue = lane->second.find(delivery.group_key);
+  if (queue == lane->second.end()) return replaced;
+  // From the youngest back: the first that must be told before ends it.
+  for (auto it = queue->second.rbegin(); it != queue->second.rend(); ++it) {
+    const Entry& entry = it->second;
+    const bool untouched = entry.delivery.attempts == 0 && !entry.in_flight;
+    const bool covered = Includes(delivery.firing, entry.delivery.firing) &&
+                         Includes(delivery.resolved, entry.delivery.resolved);
+    if (!untouched || !covered) break;
+    replaced.push_back(it->first);
+  }
+  return replaced;
+}
+
+bool Outbox::HasPending(const std::string& integration, const std::string& group_key) const {
+  MutexLock lock(mutex_);
+  const auto lane = lanes_.find(integration);
+  return lane != lanes_.end() && lane->second.count(group_key) > 0;
+}
+
+std::size_t Outbox::size() const {
+  MutexLock lock(mutex_);
+  return places_.size();
+}
+
+std::size_t Outbox::SizeOf(const std::string& integration) const {
+  MutexLock lock(mutex_);
+  std::size_t size = 0;
+  const auto lane = lanes_.find(integration);
+  if (lane == lanes_.end()) return size;
+  for (const auto& [group_key, queue] : lane->second) size += queue.size();
+  return size;
+}
+
+void Outbox::Add(const Delivery& delivery, Moment now) {
+  Entry entry{delivery, DueTime(delivery, now), false};
+  entry.delivery.payload.clear();
+  MutexLock lock(mutex_);
+  lanes_[delivery.integration][delivery.group_key][delivery.id] = std::move(entry);
+  places_[delivery.id] = {delivery.integration, delivery.group_key};
+}
+
+void Outbox::Retry(const Delivery& delivery, Moment now) { Add(delivery, now); }
+
+void Outbox::Remove(std::int64_t id) {
+  MutexLock lock(mutex_);
+  const auto place = places_.find(id);
+  if (place == places_.end()) return;
+  const auto lane = lanes_.find(place->second.first);
+  const auto queue = lane->second.find(place->second.second);
+  queue->second.erase(id);
+  if (queue->second.empty()) lane->second.erase(queue);
+  if (lane->second.empty()) lanes_.erase(lane);
+  places_.erase(place);
+}
+
+Outbox::Entry* Outbox::Find(std::int64_t id) {
+  const auto place = places_.find(id);
+  if (place == places_.end()) return nullptr;
+  return &lanes_[place->second.first][place->second.second][id];
+}
+
+std::optional<Delivery> Outbox::Claim(const std::string& integration, Moment now) {
+  MutexLock lock(mutex_);
+  const auto lane = lanes_.find(integration);
+  if (lane == lanes_.end()) return std::nullopt;
+  Entry* oldest = nullptr;
+  for (auto& [group_key, queue] : lane->second) {
+    Entry& first = queue.begin()->second;
+    if (first.in_flight || first.due > now.steady) continue;
+    if (!oldest || first.delivery.id < oldest->delivery.id) oldest = &first;
+  }
+  if (!oldest) return std::nullopt;
+  oldest->in_flight = true;
+  return oldest->delivery;
+}
+
+void Outbox::Release(std::int64_t id) {
+  MutexLock lock(mutex_);
+  if (Entry* entry = Find(id)) entry->in_flight = false;
+}
+
+std::optional<SteadyTime> Outbox::NextDue(const std::string& integration) const {
+  MutexLock lock(mutex_);
+  const auto lane = lanes_.find(integration);
+  if (lane == lanes_.end()) return std::nullopt;
+  std::optional<SteadyTime> next;
+  for (const auto& [group_key, queue] : lane->second) {
+    const Entry& first = queue.begin()->second;
+    if (!first.in_flight && (!next || first.due < *next)) next = first.due;
+  }
+  return next;
+}
+
+void Outbox::MakeDue(const std::string& integration, Moment now) {
+  MutexLock lock(mutex_);
+  const auto lane = lanes_.find(integration);
+  if (lane == lanes_.end()) return;
+  for (auto& [group_key, queue] : lane->second) {
+    for (auto& [id, entry] : queue) entry.due = std::min(entry.due, now.steady);
+  }
+}
+
+std::vector<Delivery> Outbox::Expired(Moment now) const {
+  std::vector<Delivery> expired;
+  for (Waiting& waiting : List()) {
+    if (!waiting.in_flight && waiting.delivery.expires_at <= now.wall) {
+      expired.push_back(std::move(waiting.delivery));
+    }
+  }
+  return expired;
+}
+
+std::vector<Outbox::Waiting> Outbox::List() const {
+  MutexLock lock(mutex_);
+  std::vector<Waiting> list;
+  for (const auto& [id, place] : places_) {
+    const Entry& entry = lanes_.at(place.first).at(place.second).at(id);
+    list.push_back({entry.delivery, entry.in_flight});
+  }
+  return list;
+}
+
+}  // namespace tocsin::notify

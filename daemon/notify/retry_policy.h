@@ -1,0 +1,75 @@
+#pragma once
+
+// The one place that turns how an attempt ended into what happens next, and that
+// chooses when to try again. Each integration brings a table of its differences.
+// Internal.
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/http_client.h"
+#include "daemon/notify/delivery.h"
+
+namespace tocsin::notify {
+
+// Values of the label "reason" of tocsin_notifications_failed_total, as
+// Alertmanager names them.
+enum class FailureReason {
+  kNone,
+  kClientError,
+  kServerError,
+  kAuthError,
+  kRateLimited,
+  kDeadlineExceeded,
+  kCanceled,
+  kOther,
+};
+std::string_view FailureReasonName(FailureReason reason);
+
+// No receiver may put us off for longer, whatever its Retry-After says.
+inline constexpr Millis kMaxRetryDelay = std::chrono::minutes(5);
+
+struct Verdict {
+  Outcome outcome = Outcome::kDelivered;
+  FailureReason reason = FailureReason::kNone;
+  Millis retry_after{0};  // At least; 0: what the backoff says.
+  // The whole channel waits, not only this delivery: it is rate limited.
+  bool holds_channel = false;
+  std::string error;  // Empty when delivered; never with a credential.
+};
+
+// What an integration answers beyond its status.
+struct AnswerRules {
+  // A 2xx answer whose body is none of these words is an error. Empty: any body.
+  std::vector<std::string_view> accepted_bodies;
+  // Or: a 2xx answer must be JSON with "ok": true.
+  bool json_ok = false;
+};
+
+// In general: 2xx is delivered. 408, 425, 429 and 5xx are tried again, 429 and 503
+// not before their Retry-After. 401, 403, 404, 407, 410 and 3xx mean that an
+// address or a credential is wrong: a person may mend it, so they are tried again
+// too, every kMaxRetryDelay. Any other 4xx refuses this message: given up. No
+// answer at all is tried again.
+Verdict JudgeExchange(const HttpExchange& exchange, const AnswerRules& rules, WallTime now);
+
+// The `Retry-After` header, seconds or a date; 0 if there is none or it is not sound.
+Millis ParseRetryAfter(const std::string& header, WallTime now);
+
+// Exponential with jitter: 0.5 s, then half as much again each time, up to a
+// minute, each ± 50 %. Not thread-safe.
+class Backoff {
+ public:
+  explicit Backoff(std::uint64_t seed) : random_(seed) {}
+
+  // After the `attempts`th attempt has failed (from 1).
+  Millis Next(int attempts);
+
+ private:
+  std::mt19937_64 random_;
+};
+
+}  // namespace tocsin::notify

@@ -10,6 +10,8 @@
 #include <limits>
 #include <vector>
 
+#include "daemon/base/check.h"
+
 namespace tocsin {
 namespace {
 
@@ -345,6 +347,16 @@ std::string Sha256Hex(std::string_view bytes) {
     out += kHex[digest[i] & 15];
   }
   return out;
+}
+
+std::uint64_t Md5Low64(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  TOCSIN_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) ==
+               1);
+  std::uint64_t number = 0;
+  for (std::size_t i = 8; i < 16; ++i) number = number << 8 | digest[i];
+  return number;
 }
 
 std::string_view TrimSpace(std::string_view text) {

@@ -26,10 +26,10 @@ std::vector<Step> P95Steps() {
   const auto at = [](double seconds) {
     return [seconds](Surroundings surroundings) { return SlowStatements(surroundings, seconds); };
   };
-  return {{"p95", "query response time, P95", "QueryResponseTimeP95", "warning", 0.5, 1, "s",
-           at(0.7)},
-          {"p95", "query response time, P95", "QueryResponseTimeP95", "critical", 1, kAbove, "s",
-           at(1.6)}};
+  return {
+      {"p95", "query response time, P95", "QueryResponseTimeP95", "warning", 0.5, 1, "s", at(0.7)},
+      {"p95", "query response time, P95", "QueryResponseTimeP95", "critical", 1, kAbove, "s",
+       at(1.6)}};
 }
 
 std::vector<Step> CacheSteps() {

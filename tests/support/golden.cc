@@ -9,7 +9,8 @@
 namespace tocsin::testing {
 
 void ExpectGolden(const std::string& actual, const std::string& path) {
-  PosixFileSystem files;
+  PosixFileSystem disk;
+  FileSystem& files = disk;
   if (std::getenv("TOCSIN_REWRITE_GOLDEN")) {
     const auto written = files.WriteAtomically(path, actual);
     ASSERT_TRUE(written.ok()) << written.error().message;

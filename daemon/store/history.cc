@@ -155,7 +155,7 @@ Result<std::optional<ArchivedSeries>> History::Extent(std::uint64_t series) cons
   auto row = Noted(extent.Bind(1, static_cast<std::int64_t>(series)).Step());
   if (!row.ok()) return row.error();
   std::optional<ArchivedSeries> found;
-  if (*row && !extent.IsNull(0)) found = ArchivedSeries{series, extent.Int(0), extent.Int(1)};
+  if (*row && !extent.IsNull(0)) found = ArchivedSeries{series, extent.Int(0), extent.Int(1), {}};
   extent.Reset();
   return found;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +58,8 @@ class Series {
   std::uint64_t history_id() const { return history_id_; }
 
   // Takes the times that history holds already: older samples are out of order.
-  void ContinueHistory(std::int64_t first_ms, std::int64_t last_ms);
+  void ContinueHistory(std::int64_t first_ms, std::int64_t last_ms,
+                       std::optional<double> last_value);
 
   // Stores the sample or says why not. `sequence` is the commit's, `now_ms` the
   // wall time of its arrival. May seal a chunk.

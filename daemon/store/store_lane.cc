@@ -143,11 +143,10 @@ Result<> Store::Rep::ForgetEmpty(std::vector<std::uint64_t> series) {
 }
 
 void Store::Rep::CollectIdle() {
-  const Millis idle = std::max<Millis>(kRefLifetime, std::min(config_.memory_window, kMaxOpenAge));
   std::vector<std::uint64_t> unsaved;
   std::vector<std::uint64_t> archived;
   for (const Head::Collected& collected :
-       head_.CollectIdle(NowMs() - idle.count(), kCollectLimit)) {
+       head_.CollectIdle(NowMs() - kRefLifetime.count(), kCollectLimit)) {
     (collected.has_history ? archived : unsaved).push_back(collected.series.history_id);
   }
   if (history_ == nullptr || disk_failing_) return;

@@ -148,6 +148,13 @@ std::string FunctionSuggestion(std::string_view name) {
   for (const Function& function : Table()) {
     if (!function.experimental) names.push_back(function.name);
   }
+  // Of equally near ones, the one that begins alike: "rat" is rather "rate" than "rad".
+  const auto alike = [name](std::string_view candidate) {
+    return std::mismatch(name.begin(), name.end(), candidate.begin(), candidate.end()).first -
+           name.begin();
+  };
+  std::stable_sort(names.begin(), names.end(),
+                   [&](std::string_view a, std::string_view b) { return alike(a) > alike(b); });
   return Suggestion(name, names);
 }
 

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
+#include "rules/promql/keywords.h"
 #include "rules/promql/utf8.h"
 
 namespace tocsin::promql {
@@ -26,51 +25,6 @@ std::string LowerCase(std::string_view text) {
   }
   return lower;
 }
-
-struct Word {
-  std::string_view text;
-  TokenKind kind;
-};
-
-constexpr auto kWords = std::to_array<Word>({
-    {"and", TokenKind::kOperator},
-    {"or", TokenKind::kOperator},
-    {"unless", TokenKind::kOperator},
-    {"atan2", TokenKind::kOperator},
-    {"sum", TokenKind::kAggregator},
-    {"avg", TokenKind::kAggregator},
-    {"count", TokenKind::kAggregator},
-    {"min", TokenKind::kAggregator},
-    {"max", TokenKind::kAggregator},
-    {"group", TokenKind::kAggregator},
-    {"stddev", TokenKind::kAggregator},
-    {"stdvar", TokenKind::kAggregator},
-    {"topk", TokenKind::kAggregator},
-    {"bottomk", TokenKind::kAggregator},
-    {"count_values", TokenKind::kAggregator},
-    {"quantile", TokenKind::kAggregator},
-    {"limitk", TokenKind::kAggregator},
-    {"limit_ratio", TokenKind::kAggregator},
-    {"offset", TokenKind::kKeyword},
-    {"smoothed", TokenKind::kKeyword},
-    {"anchored", TokenKind::kKeyword},
-    {"by", TokenKind::kKeyword},
-    {"without", TokenKind::kKeyword},
-    {"on", TokenKind::kKeyword},
-    {"ignoring", TokenKind::kKeyword},
-    {"group_left", TokenKind::kKeyword},
-    {"group_right", TokenKind::kKeyword},
-    {"fill", TokenKind::kKeyword},
-    {"fill_left", TokenKind::kKeyword},
-    {"fill_right", TokenKind::kKeyword},
-    {"bool", TokenKind::kKeyword},
-    {"start", TokenKind::kPreprocessor},
-    {"end", TokenKind::kPreprocessor},
-    {"step", TokenKind::kPreprocessor},
-    {"range", TokenKind::kPreprocessor},
-    {"inf", TokenKind::kNumber},
-    {"nan", TokenKind::kNumber},
-});
 
 class Lexer {
  public:
@@ -113,6 +67,11 @@ class Lexer {
     tokens_.push_back(
         {TokenKind::kError, {}, std::move(message), start_, static_cast<int>(text_.size())});
     done_ = true;
+  }
+  // As Fail(), but the place is behind the character that is wrong, as upstream says it.
+  void FailBehind(std::string message) {
+    ++start_;
+    Fail(std::move(message));
   }
   void End() {
     tokens_.push_back({TokenKind::kEnd, {}, {}, start_, start_});
@@ -182,11 +141,7 @@ void Lexer::Statement() {
     case '`': return StringToken();
     case '(': ++parenthesis_depth_; return Emit(TokenKind::kPunctuation, 1);
     case ')':
-      if (--parenthesis_depth_ < 0) {
-        Emit(TokenKind::kPunctuation, 1);
-        start_ = position_;
-        return Fail("unexpected right parenthesis ')'");
-      }
+      if (--parenthesis_depth_ < 0) return FailBehind("unexpected right parenthesis ')'");
       return Emit(TokenKind::kPunctuation, 1);
     case '{': in_braces_ = true; return Emit(TokenKind::kPunctuation, 1);
     case '[':
@@ -263,20 +218,17 @@ void Lexer::InsideBrackets() {
     case kEndOfText: return Fail("unexpected end of input in duration expression");
     case ']': in_duration_ = false; return Emit(TokenKind::kPunctuation, 1);
     case ':':
+      if (!got_duration_) {
+        return FailBehind("unexpected colon before duration in duration expression");
+      }
+      if (got_colon_) return FailBehind("unexpected repeated colon in duration expression");
       Emit(TokenKind::kPunctuation, 1);
-      start_ = position_;
-      if (!got_duration_) return Fail("unexpected colon before duration in duration expression");
-      if (got_colon_) return Fail("unexpected repeated colon in duration expression");
       got_colon_ = true;
       return;
     case '(': ++parenthesis_depth_; return Emit(TokenKind::kPunctuation, 1);
     case ')':
-      Emit(TokenKind::kPunctuation, 1);
-      if (--parenthesis_depth_ < 0) {
-        start_ = position_;
-        Fail("unexpected right parenthesis ')'");
-      }
-      return;
+      if (--parenthesis_depth_ < 0) return FailBehind("unexpected right parenthesis ')'");
+      return Emit(TokenKind::kPunctuation, 1);
     case '+':
     case '-':
     case '*':
@@ -437,37 +389,5 @@ std::optional<std::string> Lexer::Escape(int quote) {
 }  // namespace
 
 std::vector<Token> Tokenize(std::string_view text) { return Lexer(text).Run(); }
-
-std::string Describe(const Token& token) {
-  const auto quoted = [&token] {
-    const std::string_view head = FirstRunes(token.text, 10);
-    return head.size() < token.text.size() && token.text.size() > 10 ? GoQuote(head) + "..."
-                                                                     : GoQuote(token.text);
-  };
-  switch (token.kind) {
-    case TokenKind::kEnd: return "end of input";
-    case TokenKind::kError: return token.word;
-    case TokenKind::kIdentifier: return "identifier " + GoQuote(token.text);
-    case TokenKind::kMetricIdentifier: return "metric identifier " + GoQuote(token.text);
-    case TokenKind::kString: return "string " + quoted();
-    case TokenKind::kNumber: return "number " + quoted();
-    case TokenKind::kDuration: return "duration " + quoted();
-    case TokenKind::kOperator: return fmt::format("<op:{}>", token.text);
-    case TokenKind::kAggregator: return fmt::format("<aggr:{}>", token.text);
-    case TokenKind::kKeyword: return fmt::format("<{}>", token.text);
-    case TokenKind::kPunctuation:
-    case TokenKind::kPreprocessor: break;
-  }
-  return quoted();
-}
-
-std::pair<int, int> LineAndColumn(std::string_view text, int offset) {
-  const std::string_view before = text.substr(0, static_cast<std::size_t>(offset));
-  const std::size_t last_break = before.rfind('\n');
-  const int line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-  const int column =
-      last_break == std::string_view::npos ? offset + 1 : offset - static_cast<int>(last_break);
-  return {line, column};
-}
 
 }  // namespace tocsin::promql

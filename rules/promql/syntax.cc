@@ -7,58 +7,11 @@
 #include <utility>
 
 #include "rules/promql/functions.h"
+#include "rules/promql/operators.h"
 #include "rules/promql/parser.h"
 
 namespace tocsin::promql {
 namespace {
-
-struct Operator {
-  std::string_view text;
-  BinaryOp op;
-  int precedence;
-};
-
-constexpr int kUnaryPrecedence = 5;  // As "*": -a * b is (-a) * b.
-constexpr int kPowPrecedence = 6;    // Binds to the right, and tighter than a sign.
-
-constexpr auto kOperators = std::to_array<Operator>({
-    {"or", BinaryOp::kOr, 1},
-    {"and", BinaryOp::kAnd, 2},
-    {"unless", BinaryOp::kUnless, 2},
-    {"==", BinaryOp::kEqual, 3},
-    {"!=", BinaryOp::kNotEqual, 3},
-    {"<", BinaryOp::kLess, 3},
-    {"<=", BinaryOp::kLessEqual, 3},
-    {">", BinaryOp::kGreater, 3},
-    {">=", BinaryOp::kGreaterEqual, 3},
-    {"+", BinaryOp::kAdd, 4},
-    {"-", BinaryOp::kSub, 4},
-    {"*", BinaryOp::kMul, kUnaryPrecedence},
-    {"/", BinaryOp::kDiv, 5},
-    {"%", BinaryOp::kMod, 5},
-    {"atan2", BinaryOp::kAtan2, 5},
-    {"^", BinaryOp::kPow, kPowPrecedence},
-});
-
-struct Aggregator {
-  std::string_view text;
-  AggregateOp op;
-};
-
-constexpr auto kAggregators = std::to_array<Aggregator>({
-    {"sum", AggregateOp::kSum},
-    {"avg", AggregateOp::kAvg},
-    {"count", AggregateOp::kCount},
-    {"min", AggregateOp::kMin},
-    {"max", AggregateOp::kMax},
-    {"group", AggregateOp::kGroup},
-    {"stddev", AggregateOp::kStddev},
-    {"stdvar", AggregateOp::kStdvar},
-    {"topk", AggregateOp::kTopk},
-    {"bottomk", AggregateOp::kBottomk},
-    {"quantile", AggregateOp::kQuantile},
-    {"count_values", AggregateOp::kCountValues},
-});
 
 const Operator* FindOperator(const Token& token) {
   if (token.kind != TokenKind::kOperator) return nullptr;
@@ -69,20 +22,6 @@ const Operator* FindOperator(const Token& token) {
 }
 
 }  // namespace
-
-std::string_view BinaryOpText(BinaryOp wanted) {
-  for (const Operator& op : kOperators) {
-    if (op.op == wanted) return op.text;
-  }
-  return {};
-}
-
-std::string_view AggregateOpText(AggregateOp wanted) {
-  for (const Aggregator& aggregator : kAggregators) {
-    if (aggregator.op == wanted) return aggregator.text;
-  }
-  return {};
-}
 
 std::string ParseErrorText(std::string_view text, int offset, std::string_view message) {
   const auto [line, column] = LineAndColumn(text, offset);

@@ -117,14 +117,15 @@ Result<bool> Show(const Arguments& arguments, const std::vector<Step>& steps) {
     TOCSIN_RETURN_IF_ERROR(WriteResult(arguments.result, outcomes, checks));
     screen.Note("written to " + fs::absolute(arguments.result).string());
   }
-  if (scenario.left()) return false;
+  // Who leaves before the end has seen enough, unless it was the daemon that left.
+  if (scenario.left()) return !arguments.exit && daemon->Running();
   const bool good = AllGood(outcomes, checks) && outcomes.size() == steps.size();
   if (!good) screen.Note("the daemon's own words:\n" + daemon->Output());
   if (arguments.exit) return good;
   screen.Note(fmt::format("the API answers at http://127.0.0.1:{}; Ctrl-C ends everything",
                           daemon->api().port()));
   scenario.Idle();
-  return good;
+  return good && daemon->Running();
 }
 
 int Main(int argc, char** argv) {

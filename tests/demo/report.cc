@@ -19,11 +19,12 @@ std::string Value(const std::optional<double>& value, const std::string& unit) {
   return value ? fmt::format("{:.4g} {}", *value, unit) : "-";
 }
 
-// Seconds from one moment to another.
+// Seconds from one moment to another; never negative, though what the API shows at
+// the next poll may follow what a vendor received at once.
 std::string Span(const std::optional<WallTime>& from, const std::optional<WallTime>& to) {
   if (!from || !to) return "-";
   const std::chrono::duration<double> span = *to - *from;
-  return fmt::format("{:.1f} s", span.count());
+  return fmt::format("{:.1f} s", std::max(0.0, span.count()));
 }
 
 ordered_json Time(const std::optional<WallTime>& time) {

@@ -69,7 +69,7 @@ std::vector<Outcome> Scenario::Run(const std::vector<Step>& steps) {
     const auto condition = steps[i].condition(surroundings_);
     Walk(outcome, *condition);
     condition_ = nullptr;
-    if (!outcome.problem.empty()) screen_.Problem(outcome.problem);
+    if (!outcome.problem.empty() && !left_) screen_.Problem(outcome.problem);
     outcomes.push_back(std::move(outcome));
   }
   return outcomes;

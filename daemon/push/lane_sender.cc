@@ -4,8 +4,7 @@
 
 namespace tocsin::push {
 
-LaneSender::LaneSender(HttpClient& client, Executor& lane)
-    : client_(client), mailbox_(std::make_shared<Mailbox>()) {
+void LaneSender::Open(Executor& lane) {
   MutexLock lock(mailbox_->mutex);
   mailbox_->lane = &lane;
 }

@@ -13,16 +13,20 @@
 
 namespace tocsin::push {
 
-// Send() and its `done` belong to the lane; Close() to whoever destroys the lane, before
-// that.
+// Send() and its `done` belong to the lane; Open() and Close() to whoever owns the lane:
+// Close() comes before the lane is destroyed.
 class LaneSender {
  public:
   using Done = std::function<void(HttpExchange)>;
 
-  LaneSender(HttpClient& client, Executor& lane);
+  explicit LaneSender(HttpClient& client)
+      : client_(client), mailbox_(std::make_shared<Mailbox>()) {}
   ~LaneSender() { Close(); }
   LaneSender(const LaneSender&) = delete;
   LaneSender& operator=(const LaneSender&) = delete;
+
+  // Says which lane the ends go to; before the first Send().
+  void Open(Executor& lane);
 
   // Requires: nothing is under way.
   void Send(HttpRequest request, SteadyTime deadline, Done done);

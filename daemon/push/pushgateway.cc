@@ -59,16 +59,14 @@ PushgatewayDestination::PushgatewayDestination(PushgatewayConfig config, PushPag
       pages_(std::move(pages)),
       clock_(clock),
       metrics_(registry, config_.name),
-      lane_(executors.NewExecutor("pushgateway")),
-      sender_(client, *lane_) {
+      sender_(client),
+      lane_(executors.NewExecutor("pushgateway")) {
+  sender_.Open(*lane_);
   next_tick_ = clock_.SteadyNow() + config_.every;
   lane_->RunAt(next_tick_, [this] { Tick(); });
 }
 
-PushgatewayDestination::~PushgatewayDestination() {
-  sender_.Close();
-  lane_.reset();
-}
+PushgatewayDestination::~PushgatewayDestination() { sender_.Close(); }
 
 void PushgatewayDestination::Flush() {
   MutexLock lock(mutex_);

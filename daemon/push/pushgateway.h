@@ -61,7 +61,6 @@ class PushgatewayDestination {
   const PushPages pages_;
   const Clock& clock_;
   PushgatewayMetrics metrics_;
-  std::unique_ptr<Executor> lane_;
   LaneSender sender_;
 
   mutable Mutex mutex_;
@@ -74,6 +73,8 @@ class PushgatewayDestination {
   std::set<std::string> present_;  // Paths of the groups in the gateway that are ours.
   std::string round_error_;
   bool failing_ = false;
+
+  std::unique_ptr<Executor> lane_;  // Last: it goes first, and its tasks use all of the above.
 };
 
 }  // namespace tocsin::push

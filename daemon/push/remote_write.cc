@@ -45,17 +45,15 @@ RemoteWriteDestination::RemoteWriteDestination(RemoteWriteConfig config,
       external_labels_(std::move(external_labels)),
       clock_(clock),
       metrics_(registry, config_.name),
-      lane_(executors.NewExecutor("remote-write")),
-      sender_(client, *lane_),
-      backoff_(config_.queue.min_backoff) {
+      sender_(client),
+      backoff_(config_.queue.min_backoff),
+      lane_(executors.NewExecutor("remote-write")) {
+  sender_.Open(*lane_);
   metrics_.capacity.Set(static_cast<double>(config_.queue.capacity));
   metrics_.pending.Set(0);
 }
 
-RemoteWriteDestination::~RemoteWriteDestination() {
-  sender_.Close();
-  lane_.reset();
-}
+RemoteWriteDestination::~RemoteWriteDestination() { sender_.Close(); }
 
 void RemoteWriteDestination::Offer(std::span<const model::SeriesSample> samples) {
   if (samples.empty()) return;

@@ -67,7 +67,6 @@ class RemoteWriteDestination {
   const model::Labels external_labels_;
   const Clock& clock_;
   RemoteWriteMetrics metrics_;
-  std::unique_ptr<Executor> lane_;
   LaneSender sender_;
 
   mutable Mutex mutex_;
@@ -81,6 +80,8 @@ class RemoteWriteDestination {
   Batch batch_;
   Millis backoff_;
   bool failing_ = false;
+
+  std::unique_ptr<Executor> lane_;  // Last: it goes first, and its tasks use all of the above.
 };
 
 }  // namespace tocsin::push

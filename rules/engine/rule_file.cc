@@ -148,11 +148,9 @@ bool HasWildcard(const std::string& path) { return path.find_first_of("*?[") != 
 Result<std::vector<std::string>> PathsOf(const std::string& entry, FileSystem& files,
                                          const std::string& builtin_folder) {
   if (entry == kBuiltinRules) {
-    auto paths = files.Glob(builtin_folder + "/*.yaml");
-    // The shipped rules' own tests lie beside them.
-    if (paths.ok()) {
-      std::erase_if(*paths, [](const std::string& path) { return path.ends_with(".test.yaml"); });
-    }
+    TOCSIN_ASSIGN_OR_RETURN(auto paths, files.Glob(builtin_folder + "/*.yaml"));
+    // Their unit tests lie beside them.
+    std::erase_if(paths, [](const std::string& path) { return path.ends_with(".test.yaml"); });
     return paths;
   }
   if (HasWildcard(entry)) return files.Glob(entry);

@@ -30,7 +30,7 @@ TEST(ProcessTest, ABrokenConfigurationIsRefusedWithAllItsErrorsAndExitTwo) {
   EXPECT_EQ(run.status, 2);
   EXPECT_NE(run.output.find("tocsin.yaml:1:1: "), run.output.npos) << run.output;
   EXPECT_NE(run.output.find("did you mean \"interval\"?"), run.output.npos) << run.output;
-  EXPECT_NE(run.output.find("tocsin.yaml:2:24: "), run.output.npos) << run.output;
+  EXPECT_NE(run.output.find("tocsin.yaml:2:23: "), run.output.npos) << run.output;
   EXPECT_EQ(RunTocsin({"check", "config", path}).status, 1);
 }
 

@@ -27,6 +27,9 @@ StoreMetrics::StoreMetrics(MetricRegistry& registry)
       samples_dropped(
           registry.Counter("tocsin_store_samples_dropped_total",
                            "Samples dropped because the disk refused them for too long.")),
+      journal_rows_dropped(registry.Counter(
+          "tocsin_store_journal_rows_dropped_total",
+          "Commits that a crash would lose because the disk refused them for too long.")),
       refused_series_all(registry.Counter("tocsin_store_series_refused_total",
                                           "Series refused at a limit.", {{"limit", "all"}})),
       refused_series_target(registry.Counter("tocsin_store_series_refused_total",

@@ -22,6 +22,7 @@ struct StoreMetrics {
   Counter samples_out_of_order;
   Counter samples_duplicate;
   Counter samples_dropped;        // Unsaved beyond the limit while the disk refused.
+  Counter journal_rows_dropped;   // Commits that wait for the disk beyond the limit.
   Counter refused_series_all;     // At max_series.
   Counter refused_series_target;  // At max_series_per_target.
   Counter chunks_saved;

@@ -91,6 +91,10 @@ class PostgresServer {
   // What the server wrote to its standard error.
   std::string Output() const;
   int pid() const { return process_ ? process_->pid() : 0; }
+  // Its processes now: background workers and one for each connection.
+  std::vector<pid_t> Backends() const {
+    return process_ ? process_->Children() : std::vector<pid_t>();
+  }
 
  private:
   PostgresServer() = default;

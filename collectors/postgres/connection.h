@@ -1,0 +1,57 @@
+#pragma once
+
+// The one connection of a target, kept between collections. Begin() opens it when
+// there is none and sets its limits; while a collection runs, a watchdog ends
+// whatever passes the deadline. A lost connection is opened again by the next
+// Begin(), never silently in between.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "collectors/collector.h"
+#include "collectors/postgres/dialer.h"
+#include "collectors/postgres/postgres_config.h"
+#include "collectors/postgres/rows.h"
+#include "collectors/postgres/watchdog.h"
+
+namespace tocsin::collectors::postgres {
+
+// Not thread-safe. `options` and `clock` must outlive it.
+class Connection {
+ public:
+  Connection(const PostgresOptions& options, const Clock& clock);
+  ~Connection();
+
+  // Makes sure that there is a connection, and starts the watch over it. Returns
+  // whether it is a new one. Errors: as Dialer::Dial.
+  Result<bool> Begin(const CollectContext& context);
+  // Ends the watch; the connection stays.
+  void End();
+
+  // Runs a query, or several separated by semicolons; the rows of the last.
+  // Requires: between Begin() and End().
+  // Errors: kDeadlineExceeded, kCancelled, kUnavailable and lost() if the connection
+  // is gone; else what the server says of this query: kPermissionDenied, kNotFound
+  // (a relation, column or function), kDeadlineExceeded (statement_timeout),
+  // kUnavailable (lock_timeout and all else).
+  Result<Rows> Query(const std::string& sql);
+
+  bool lost() const { return connection_ == nullptr; }
+  int backend_pid() const;     // Requires: !lost().
+  int server_version() const;  // 150020 for 15.20. Requires: !lost().
+  void Close();
+
+ private:
+  class Adopted;
+  Error Lost(const char* reason);
+
+  Dialer dialer_;
+  Watchdog watchdog_;
+  std::unique_ptr<Adopted> connection_;
+  std::unique_ptr<Watchdog::Watch> watch_;
+  std::stop_token stop_;
+};
+
+}  // namespace tocsin::collectors::postgres

@@ -1,0 +1,51 @@
+#pragma once
+
+// Where subjects put their series: a MetricBatch, with what a profile of names
+// adds to every series (postgres_exporter 0.11 labels each with the server).
+
+#include <array>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "daemon/model/metric_batch.h"
+
+namespace tocsin::collectors::postgres {
+
+// Not thread-safe. `batch` must outlive it.
+class Emitter {
+ public:
+  using FamilyId = model::MetricBatch::FamilyId;
+  using LabelValues = model::MetricBatch::LabelValues;
+
+  static constexpr std::size_t kMostLabels = 12;
+
+  // `server` is the value of the label added to every series; empty: none.
+  Emitter(model::MetricBatch& batch, std::string server)
+      : batch_(batch), server_(std::move(server)) {}
+
+  // As MetricBatch. Requires: fewer than kMostLabels label names.
+  FamilyId Declare(std::string_view name, std::string_view help, model::MetricType type,
+                   LabelValues labels);
+  FamilyId Declare(std::string_view name, std::string_view help, model::MetricType type,
+                   std::initializer_list<std::string_view> labels = {}) {
+    return Declare(name, help, type, LabelValues(labels.begin(), labels.size()));
+  }
+  void Add(FamilyId family, LabelValues labels, double value);
+  void Add(FamilyId family, std::initializer_list<std::string_view> labels, double value) {
+    Add(family, LabelValues(labels.begin(), labels.size()), value);
+  }
+  void Gauge(std::string_view name, std::string_view help, double value) {
+    Add(Declare(name, help, model::MetricType::kGauge), {}, value);
+  }
+  void Note(std::string note) { batch_.AddNote(std::move(note)); }
+
+ private:
+  LabelValues WithServer(LabelValues labels, std::string_view last);
+
+  model::MetricBatch& batch_;
+  std::string server_;
+  std::array<std::string_view, kMostLabels> row_;
+};
+
+}  // namespace tocsin::collectors::postgres

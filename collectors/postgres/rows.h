@@ -1,0 +1,31 @@
+#pragma once
+
+// The rows of a query's answer. Views are valid as long as any copy lives.
+// Cheap to copy; not thread-safe.
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace pqxx {
+class result;
+}
+
+namespace tocsin::collectors::postgres {
+
+class Rows {
+ public:
+  explicit Rows(std::shared_ptr<const pqxx::result> result) : result_(std::move(result)) {}
+
+  int size() const;
+  // Requires: row < size() and a column that the query has. NULL reads as empty.
+  std::string_view Text(int row, int column) const;
+  bool IsNull(int row, int column) const;
+  // Nothing if it is NULL or not a number.
+  std::optional<double> Number(int row, int column) const;
+
+ private:
+  std::shared_ptr<const pqxx::result> result_;
+};
+
+}  // namespace tocsin::collectors::postgres

@@ -1,0 +1,67 @@
+#include "collectors/postgres/server_facts.h"
+
+#include <fmt/format.h>
+
+namespace tocsin::collectors::postgres {
+namespace {
+
+// Nothing we read is worth waiting for somebody's lock.
+constexpr Millis kLockTimeout{100};
+
+// set_config and not the start-up packet's options: PgBouncer refuses those, and
+// pg_settings keeps showing the server's own values as reset_val.
+std::string LimitsSql(Millis statement_timeout, int version) {
+  std::string sql = fmt::format(
+      "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),"
+      " set_config('statement_timeout', '{}', false), set_config('lock_timeout', '{}', false),"
+      " set_config('max_parallel_workers_per_gather', '0', false)",
+      statement_timeout.count(), kLockTimeout.count());
+  if (version >= 110'000) sql += ", set_config('jit', 'off', false)";
+  if (version >= 140'000) sql += ", set_config('idle_session_timeout', '0', false)";
+  return sql;
+}
+
+constexpr std::string_view kFactsSql =
+    "SELECT version(), current_setting('server_version_num'), current_database(),"
+    " (SELECT quote_ident(n.nspname) FROM pg_extension e"
+    "  JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'),"
+    " inet_client_addr() IS NOT DISTINCT FROM inet_server_addr()";
+
+constexpr std::string_view kColumnsSql =
+    "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+    " WHERE a.attnum > 0 AND NOT a.attisdropped AND ("
+    "c.relnamespace = 'pg_catalog'::regnamespace AND c.relname IN ('pg_stat_activity',"
+    " 'pg_stat_archiver', 'pg_stat_bgwriter', 'pg_stat_checkpointer', 'pg_stat_database',"
+    " 'pg_stat_database_conflicts', 'pg_stat_io', 'pg_replication_slots', 'pg_stat_replication')"
+    " OR c.relname = 'pg_stat_statements' AND c.oid IN (SELECT d.objid FROM pg_depend d"
+    "  JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass"
+    "  AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_stat_statements'))";
+
+}  // namespace
+
+Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout) {
+  ServerFacts facts;
+  facts.version = connection.server_version();
+  TOCSIN_RETURN_IF_ERROR(connection.Query(LimitsSql(statement_timeout, facts.version)));
+
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, connection.Query(std::string(kFactsSql)));
+  if (rows.size() != 1) {
+    return Error{ErrorCode::kCorruption, "the server answered nonsense to its version's query"};
+  }
+  facts.version_text = rows.Text(0, 0);
+  facts.version = static_cast<int>(rows.Number(0, 1).value_or(facts.version));
+  facts.short_version = fmt::format("{}.{}.0", facts.version / 10'000, facts.version % 10'000);
+  facts.database = rows.Text(0, 2);
+  facts.statements_schema = rows.Text(0, 3);
+  facts.is_same_host = rows.Text(0, 4) == "t";
+
+  TOCSIN_ASSIGN_OR_RETURN(const Rows columns, connection.Query(std::string(kColumnsSql)));
+  for (int row = 0; row < columns.size(); ++row) {
+    const std::string relation(columns.Text(row, 0));
+    facts.columns.insert(relation + "." + std::string(columns.Text(row, 1)));
+    facts.columns.insert(relation);
+  }
+  return facts;
+}
+
+}  // namespace tocsin::collectors::postgres

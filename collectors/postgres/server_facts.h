@@ -1,0 +1,34 @@
+#pragma once
+
+// What is asked of a server once per connection: its version, which columns its
+// statistics have, where its extensions are. Subjects choose their SQL by the
+// columns that are there, not by the version alone: forks move things.
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "collectors/postgres/connection.h"
+
+namespace tocsin::collectors::postgres {
+
+struct ServerFacts {
+  int version = 0;            // 150020 for 15.20.
+  std::string version_text;   // version().
+  std::string short_version;  // "15.20.0", as postgres_exporter prints it.
+  std::string database;       // The one we are connected to.
+  // Schema of pg_stat_statements, quoted; empty if this database does not have it.
+  std::string statements_schema;
+  // Whether server and client are one host, as the server sees it.
+  bool is_same_host = false;
+
+  // "relation" and "relation.column" of the statistics views.
+  std::set<std::string, std::less<>> columns;
+  bool Has(std::string_view what) const { return columns.contains(what); }
+};
+
+// Sets the limits of a new connection (lock_timeout, statement_timeout, no JIT, an
+// empty search path) and asks for the facts. Errors: as Connection::Query.
+Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout);
+
+}  // namespace tocsin::collectors::postgres

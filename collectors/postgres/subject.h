@@ -1,0 +1,129 @@
+#pragma once
+
+// A subject is one thing a server can tell about itself, in a file of its own
+// below subjects/ with one row in the table (subjects.cc). Each fails alone and
+// is reported under its name in pg_scrape_collector_success.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "collectors/postgres/connection.h"
+#include "collectors/postgres/emitter.h"
+#include "collectors/postgres/postgres_config.h"
+#include "collectors/postgres/server_facts.h"
+
+namespace tocsin::collectors::postgres {
+
+// A database that has series of its own.
+struct Database {
+  std::string oid;
+  std::string name;
+  double connection_limit = -1;
+  bool allows_connections = false;
+  double xid_age = 0;
+  double multixact_age = 0;
+};
+
+struct NamedGauge {
+  std::string name;
+  std::string help;
+  double value = 0;
+};
+
+// What a subject keeps between collections.
+struct SubjectMemory {
+  struct Value {
+    double value = 0;
+    SteadyTime read_at{};
+  };
+  std::unordered_map<std::string, Value> values;
+  // Gauges shown again as long as the server tells the same key.
+  std::string key;
+  std::vector<NamedGauge> gauges;
+  SteadyTime read_at{};
+};
+
+// One run of one subject.
+struct SubjectRun {
+  Connection& connection;
+  const ServerFacts& server;
+  const PostgresOptions& options;
+  const std::vector<Database>& databases;
+  const CollectContext& context;
+  SubjectMemory& memory;
+  Emitter& out;
+  SteadyTime until{};          // The share of the deadline that is this subject's.
+  Millis statement_timeout{};  // What the session has.
+
+  // As Connection::Query, cancelled by the server itself at `until`.
+  Result<Rows> Query(const std::string& sql);
+
+  bool HasNames(Names names) const {
+    return options.names == names || options.names == Names::kAll;
+  }
+  // Whether the database of that name has series.
+  bool Shows(std::string_view database) const;
+};
+
+struct Subject {
+  std::string_view name;
+  bool on = true;     // Unless the configuration says otherwise.
+  Millis interval{};  // 0: at every collection. Else the last rows are shown in between.
+  Result<> (*collect)(SubjectRun& run);
+};
+
+std::span<const Subject> Subjects();
+
+// The part of a query that most subjects are: label columns, value columns, and
+// where they come from.
+struct LabelColumn {
+  std::string_view label;
+  std::string_view sql;
+};
+enum class IfNull { kSkip, kZero, kNaN };
+struct ValueColumn {
+  std::string_view metric;
+  model::MetricType type = model::MetricType::kGauge;
+  std::string_view sql;  // A number, a boolean, or NULL.
+  std::string_view help;
+  // "relation.column" that must be there; empty: always is. Of several columns of
+  // one metric the first that is there counts.
+  std::string_view needs = {};
+  IfNull if_null = IfNull::kSkip;
+};
+struct Select {
+  std::vector<LabelColumn> labels;
+  std::vector<ValueColumn> values;
+  std::string_view from;     // Everything after FROM.
+  bool by_database = false;  // The label datname decides which rows are shown.
+};
+Result<> CollectSelect(SubjectRun& run, const Select& select);
+
+// Each subject's function, by its file.
+Result<> CollectDatabase(SubjectRun& run);
+Result<> CollectDatabaseSize(SubjectRun& run);
+Result<> CollectDatabaseWraparound(SubjectRun& run);
+Result<> CollectLocks(SubjectRun& run);
+Result<> CollectLongRunningTransactions(SubjectRun& run);
+Result<> CollectPostmaster(SubjectRun& run);
+Result<> CollectReplication(SubjectRun& run);
+Result<> CollectReplicationSlots(SubjectRun& run);
+Result<> CollectRoles(SubjectRun& run);
+Result<> CollectSettings(SubjectRun& run);
+Result<> CollectStatActivity(SubjectRun& run);
+Result<> CollectStatArchiver(SubjectRun& run);
+Result<> CollectStatBgwriter(SubjectRun& run);
+Result<> CollectStatCheckpointer(SubjectRun& run);
+Result<> CollectStatDatabase(SubjectRun& run);
+Result<> CollectStatDatabaseConflicts(SubjectRun& run);
+Result<> CollectStatReplication(SubjectRun& run);
+Result<> CollectStatStatements(SubjectRun& run);
+Result<> CollectStatUserTables(SubjectRun& run);
+Result<> CollectStatioUserTables(SubjectRun& run);
+Result<> CollectWal(SubjectRun& run);
+Result<> CollectXmin(SubjectRun& run);
+
+}  // namespace tocsin::collectors::postgres

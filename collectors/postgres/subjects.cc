@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+#include "collectors/postgres/subject.h"
+#include "daemon/model/sample.h"
+
+namespace tocsin::collectors::postgres {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kTableInterval{60};
+
+// The order is that of the work: what alerts need most comes first, what may take
+// long comes last.
+constexpr Subject kSubjects[] = {
+    {"stat_activity", true, {}, CollectStatActivity},
+    {"settings", true, {}, CollectSettings},
+    {"stat_database", true, {}, CollectStatDatabase},
+    {"stat_database_conflicts", true, {}, CollectStatDatabaseConflicts},
+    {"locks", true, {}, CollectLocks},
+    {"replication", true, {}, CollectReplication},
+    {"replication_slots", true, {}, CollectReplicationSlots},
+    {"stat_replication", true, {}, CollectStatReplication},
+    {"database", true, {}, CollectDatabase},
+    {"database_wraparound", true, {}, CollectDatabaseWraparound},
+    {"roles", true, {}, CollectRoles},
+    {"stat_archiver", true, {}, CollectStatArchiver},
+    {"stat_bgwriter", true, {}, CollectStatBgwriter},
+    {"stat_checkpointer", true, {}, CollectStatCheckpointer},
+    {"postmaster", true, {}, CollectPostmaster},
+    {"long_running_transactions", true, {}, CollectLongRunningTransactions},
+    {"xmin", true, {}, CollectXmin},
+    {"stat_statements", true, {}, CollectStatStatements},
+    {"wal", true, {}, CollectWal},
+    {"stat_user_tables", true, kTableInterval, CollectStatUserTables},
+    {"statio_user_tables", true, kTableInterval, CollectStatioUserTables},
+    {"database_size", true, {}, CollectDatabaseSize},
+};
+
+}  // namespace
+
+std::span<const Subject> Subjects() { return kSubjects; }
+
+bool SubjectRun::Shows(std::string_view database) const {
+  return std::any_of(databases.begin(), databases.end(),
+                     [&](const Database& one) { return one.name == database; });
+}
+
+Result<Rows> SubjectRun::Query(const std::string& sql) {
+  const auto left = std::chrono::floor<Millis>(until - context.clock.SteadyNow());
+  if (left < Millis(10)) return Error{ErrorCode::kDeadlineExceeded, "there is no time left"};
+  if (left >= statement_timeout) return connection.Query(sql);
+  // Powers of two: few different texts, for pg_stat_statements keeps each.
+  const auto limit = std::bit_floor(static_cast<unsigned long>(left.count()));
+  return connection.Query("SET LOCAL statement_timeout = " + std::to_string(limit) + "; " + sql);
+}
+
+Result<> CollectSelect(SubjectRun& run, const Select& select) {
+  std::vector<const ValueColumn*> columns;
+  for (const ValueColumn& column : select.values) {
+    const bool is_known = std::any_of(columns.begin(), columns.end(), [&](const auto* other) {
+      return other->metric == column.metric;
+    });
+    if (!is_known && (column.needs.empty() || run.server.Has(column.needs))) {
+      columns.push_back(&column);
+    }
+  }
+  if (columns.empty()) return {};
+
+  std::string sql = "SELECT ";
+  int label_count = 0;
+  int database_label = -1;
+  std::array<std::string_view, Emitter::kMostLabels> names;
+  for (const LabelColumn& label : select.labels) {
+    if (label.label == "datname") database_label = label_count;
+    names[label_count++] = label.label;
+    sql.append(label.sql).append(", ");
+  }
+  for (const ValueColumn* column : columns) sql.append(column->sql).append(", ");
+  sql.resize(sql.size() - 2);
+  sql.append(" FROM ").append(select.from);
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(sql));
+
+  const Emitter::LabelValues label_names(names.data(), label_count);
+  std::array<std::string_view, Emitter::kMostLabels> values;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ValueColumn& column = *columns[i];
+    const int place = label_count + static_cast<int>(i);
+    const auto family = run.out.Declare(column.metric, column.help, column.type, label_names);
+    for (int row = 0; row < rows.size(); ++row) {
+      for (int label = 0; label < label_count; ++label) values[label] = rows.Text(row, label);
+      if (select.by_database && !run.Shows(values[database_label])) continue;
+      auto value = rows.Number(row, place);
+      if (!value && column.if_null == IfNull::kZero) value = 0;
+      if (!value && column.if_null == IfNull::kNaN) value = model::NormalNaN();
+      if (value) run.out.Add(family, Emitter::LabelValues(values.data(), label_count), *value);
+    }
+  }
+  return {};
+}
+
+}  // namespace tocsin::collectors::postgres

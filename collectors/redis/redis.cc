@@ -1,0 +1,209 @@
+#include "collectors/redis/redis.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "collectors/redis/address.h"
+#include "collectors/redis/commands.h"
+#include "collectors/redis/connection.h"
+#include "collectors/redis/info.h"
+#include "collectors/redis/key_audit.h"
+#include "fmt/format.h"
+
+namespace tocsin::collectors::redis {
+namespace {
+
+using model::MetricBatch;
+using model::MetricType;
+
+class RedisCollector : public Collector {
+ public:
+  RedisCollector(RedisAddress address, std::vector<KeyPolicy> policies)
+      : address_(std::move(address)), key_audit_(std::move(policies)) {}
+
+  Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
+    Deadline deadline(context.clock, context.deadline, context.stop);
+    TOCSIN_ASSIGN_OR_RETURN(std::vector<Reply> replies, Ask(deadline));
+    auto success = batch.DeclareFamily("tocsin_redis_collector_success",
+                                       "1 if the part of the collection succeeded",
+                                       MetricType::kGauge, {"collector"});
+    Result<> written = WriteReplies(replies, context, deadline, success, batch);
+    if (!written.ok()) {
+      connection_.reset();
+      return written;
+    }
+    AuditKeys(context, deadline, success, batch);
+    return {};
+  }
+
+ private:
+  // INFO and all optional commands in one round trip. A kept connection that
+  // turns out to be dead before it answered is replaced once.
+  Result<std::vector<Reply>> Ask(const Deadline& deadline) {
+    std::vector<Command> commands{{"INFO", "ALL"}};
+    for (const OptionalPart& part : OptionalParts()) {
+      for (Command& command : part.commands()) commands.push_back(std::move(command));
+    }
+    if (connection_ != nullptr && connection_->LostWhileIdle()) connection_.reset();
+    if (connection_ != nullptr) {
+      auto replies = connection_->Run(commands, deadline);
+      if (replies.ok()) return replies;
+      connection_.reset();
+      if (replies.error().code != ErrorCode::kUnavailable) return replies.error();
+    }
+    TOCSIN_ASSIGN_OR_RETURN(auto connection, Connection::Open(address_, deadline));
+    auto replies = connection->Run(commands, deadline);
+    if (replies.ok()) connection_ = std::move(connection);
+    return replies;
+  }
+
+  Result<> WriteReplies(const std::vector<Reply>& replies, const CollectContext& context,
+                        const Deadline& deadline, MetricBatch::FamilyId success,
+                        MetricBatch& batch) {
+    const Reply& answer = replies[0];
+    if (answer.IsError()) return Error{ErrorCodeOf(answer), "INFO: " + answer.text};
+    if (!answer.IsText()) return Error{ErrorCode::kCorruption, "INFO answered no text"};
+    const Info info(answer.text);
+    if (info.fields().empty()) return Error{ErrorCode::kCorruption, "INFO holds no field"};
+
+    Findings findings;
+    std::size_t next = 1;
+    for (const OptionalPart& part : OptionalParts()) {
+      std::size_t count = part.commands().size();
+      WritePart(part, std::span(replies).subspan(next, count), info, findings, success, batch);
+      next += count;
+    }
+    const bool clustered = info.Get("cluster_enabled") == "1";
+    int databases = clustered ? 1 : findings.databases > 0 ? findings.databases : kDefaultDatabases;
+    std::int64_t left_out = WriteInfo(info, databases, context.at, batch);
+    batch.Add(success, {"info"}, 1);
+    batch.AddGauge("tocsin_redis_left_out_names",
+                   "Commands, errors and databases beyond a limit, which are in no series",
+                   static_cast<double>(left_out));
+    if (clustered) return AskCluster(deadline, success, batch);
+    return {};
+  }
+
+  void WritePart(const OptionalPart& part, std::span<const Reply> replies, const Info& info,
+                 Findings& findings, MetricBatch::FamilyId success, MetricBatch& batch) {
+    for (const Reply& reply : replies) {
+      if (!reply.IsError()) continue;
+      // A version without the command is not a failure; a refusal may be mended.
+      bool unknown = reply.text.find("nknown") != std::string::npos;
+      batch.AddNote(ErrorCodeOf(reply) == ErrorCode::kPermissionDenied
+                        ? fmt::format("{}: {}; allow it with ACL SETUSER … {}", part.name,
+                                      reply.text, part.how_to_allow)
+                        : fmt::format("{}: {}", part.name, reply.text));
+      if (!unknown) batch.Add(success, {part.name}, 0);
+      return;
+    }
+    auto written = part.write(replies, info, findings, batch);
+    if (!written.ok()) batch.AddNote(fmt::format("{}: {}", part.name, written.error().message));
+    batch.Add(success, {part.name}, written.ok() ? 1 : 0);
+  }
+
+  // Errors: only those that lose the connection.
+  Result<> AskCluster(const Deadline& deadline, MetricBatch::FamilyId success, MetricBatch& batch) {
+    TOCSIN_ASSIGN_OR_RETURN(auto replies, connection_->Run({{"CLUSTER", "INFO"}}, deadline));
+    bool ok = replies[0].IsText();
+    if (ok) WriteClusterInfo(Info(replies[0].text), batch);
+    if (!ok) batch.AddNote("cluster: " + replies[0].text);
+    batch.Add(success, {"cluster"}, ok ? 1 : 0);
+    return {};
+  }
+
+  // The rest of the collection stands whatever becomes of the audit.
+  void AuditKeys(const CollectContext& context, const Deadline& deadline,
+                 MetricBatch::FamilyId success, MetricBatch& batch) {
+    if (!key_audit_.enabled()) return;
+    KeyAudit::Outcome outcome = key_audit_.Step(*connection_, context.at, deadline);
+    if (outcome.connection_lost) connection_.reset();
+    if (outcome.error.has_value()) batch.AddNote("key_policies: " + outcome.error->message);
+    batch.Add(success, {"key_policies"}, outcome.error.has_value() ? 0 : 1);
+    key_audit_.Write(batch);
+  }
+
+  RedisAddress address_;
+  KeyAudit key_audit_;
+  std::unique_ptr<Connection> connection_;  // Null between a failure and the next collection.
+};
+
+TlsOptions ParseTls(ConfigReader& reader) {
+  TlsOptions tls;
+  tls.ca_file = reader.String("ca_file");
+  tls.cert_file = reader.String("cert_file");
+  tls.key_file = reader.String("key_file");
+  tls.server_name = reader.String("server_name");
+  tls.insecure_skip_verify = reader.Bool("insecure_skip_verify", false);
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    reader.Fail(tls.cert_file.empty() ? "key_file" : "cert_file",
+                "cert_file and key_file go together");
+  }
+  reader.Finish();
+  return tls;
+}
+
+std::vector<KeyPolicy> ParseKeyPolicies(ConfigReader& reader) {
+  std::vector<KeyPolicy> policies;
+  for (ConfigReader& entry : reader.Maps("key_policies")) {
+    KeyPolicy policy;
+    policy.prefix = entry.RequiredString("prefix");
+    policy.max_ttl = entry.Duration("max_ttl", Millis(0), Millis(1));
+    if (!entry.Has("max_ttl")) entry.Fail("max_ttl", "missing (a duration such as 5m)");
+    entry.Finish();
+    for (const KeyPolicy& other : policies) {
+      if (other.prefix == policy.prefix) entry.Fail("prefix", "the prefix has a policy already");
+    }
+    policies.push_back(std::move(policy));
+  }
+  if (policies.size() > kMaxKeyPolicies) {
+    reader.Fail("key_policies", fmt::format("more than {} policies", kMaxKeyPolicies));
+  }
+  return policies;
+}
+
+}  // namespace
+
+ParsedTarget ParseRedisTarget(ConfigReader& reader, FileSystem& files) {
+  std::string url = reader.RequiredString("url");
+  std::string user = reader.String("user");
+  Secret password = reader.SecretValue("password", files);
+  RedisAddress address;
+  bool parsed = false;
+  if (!url.empty()) {
+    auto result = ParseRedisUrl(url);
+    parsed = result.ok();
+    if (parsed) {
+      address = std::move(*result);
+    } else {
+      reader.Fail("url", result.error().message);
+    }
+  }
+  if (!user.empty()) address.user = std::move(user);
+  if (!password.empty()) address.password = std::move(password);
+  if (!address.user.empty() && address.password.empty()) {
+    reader.Fail("user", "needs password or password_file");
+  }
+  if (reader.Has("tls")) {
+    ConfigReader tls = reader.Map("tls");
+    address.tls = ParseTls(tls);
+    if (parsed && !address.use_tls) reader.Fail("tls", "needs a url that begins with rediss://");
+  }
+  std::vector<KeyPolicy> policies = ParseKeyPolicies(reader);
+
+  ParsedTarget target;
+  target.instance = address.Instance();
+  target.address = fmt::format(
+      "{}{}{}",
+      !address.unix_path.empty() ? "unix://"
+      : address.use_tls          ? "rediss://"
+                                 : "redis://",
+      target.instance, address.database == 0 ? "" : fmt::format(" database {}", address.database));
+  target.make = [address, policies](const CollectorEnvironment&) -> AnyCollector {
+    return std::make_unique<RedisCollector>(address, policies);
+  };
+  return target;
+}
+
+}  // namespace tocsin::collectors::redis

@@ -1,0 +1,103 @@
+#include "daemon/base/http_config.h"
+
+#include <curl/curl.h>
+
+#include <memory>
+
+namespace tocsin {
+namespace {
+
+std::string Part(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  std::string copy(text);
+  curl_free(text);
+  return copy;
+}
+
+void CheckReadable(ConfigReader& tls, std::string_view key, const std::string& path,
+                   FileSystem& files) {
+  if (path.empty()) return;
+  if (const auto status = files.Status(path); !status.ok()) tls.Fail(key, status.error().message);
+}
+
+TlsOptions ReadTls(ConfigReader& reader, FileSystem& files) {
+  ConfigReader tls = reader.Map("tls");
+  TlsOptions options;
+  options.ca_file = tls.String("ca_file");
+  options.cert_file = tls.String("cert_file");
+  options.key_file = tls.String("key_file");
+  options.server_name = tls.String("server_name");
+  options.insecure_skip_verify = tls.Bool("insecure_skip_verify", false);
+  CheckReadable(tls, "ca_file", options.ca_file, files);
+  CheckReadable(tls, "cert_file", options.cert_file, files);
+  CheckReadable(tls, "key_file", options.key_file, files);
+  if (!options.key_file.empty() && options.cert_file.empty()) {
+    tls.Fail("key_file", "a key needs its certificate: set cert_file too");
+  }
+  tls.Finish();
+  return options;
+}
+
+void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& request) {
+  const bool has_basic = reader.Has("basic_auth");
+  if (has_basic) {
+    ConfigReader basic = reader.Map("basic_auth");
+    request.basic_auth_user = basic.RequiredString("username");
+    request.basic_auth_password = basic.SecretValue("password", files);
+    basic.Finish();
+  }
+  request.bearer_token = reader.SecretValue("bearer_token", files);
+  if (request.bearer_token.Reveal().find_first_of("\r\n") != std::string::npos) {
+    reader.Fail("bearer_token", "a token must not contain a line break");
+  }
+  if (has_basic && !request.bearer_token.empty()) {
+    reader.Fail("basic_auth", "basic_auth and bearer_token exclude each other");
+  }
+}
+
+}  // namespace
+
+std::optional<UrlParts> ParseHttpUrl(const std::string& text) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return std::nullopt;
+  UrlParts parts;
+  parts.scheme = Part(url.get(), CURLUPART_SCHEME);
+  parts.host = Part(url.get(), CURLUPART_HOST);
+  parts.port = Part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  parts.path = Part(url.get(), CURLUPART_PATH);
+  if (const std::string query = Part(url.get(), CURLUPART_QUERY); !query.empty()) {
+    parts.path += "?" + query;
+  }
+  parts.has_user = !Part(url.get(), CURLUPART_USER).empty();
+  if ((parts.scheme != "http" && parts.scheme != "https") || parts.host.empty()) {
+    return std::nullopt;
+  }
+  return parts;
+}
+
+HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow_redirects) {
+  HttpRequest request;
+  request.url = reader.RequiredString("url");
+  if (!request.url.empty()) {
+    const auto parts = ParseHttpUrl(request.url);
+    if (!parts) {
+      reader.Fail("url", "not a URL: write http://host:port/path or https://host:port/path");
+    } else if (parts->has_user) {
+      reader.Fail("url", "credentials do not belong in the URL: use basic_auth");
+    }
+  }
+  request.headers = reader.StringMap("headers");
+  ReadCredentials(reader, files, request);
+  request.tls = ReadTls(reader, files);
+  request.proxy_url = reader.String("proxy");
+  if (!request.proxy_url.empty() && !ParseHttpUrl(request.proxy_url)) {
+    reader.Fail("proxy", "not a URL: write http://host:port");
+  }
+  constexpr int kFamilies[] = {0, 4, 6};
+  request.ip_family = kFamilies[reader.Choice("ip_family", {"any", "ip4", "ip6"}, 0)];
+  request.follow_redirects = reader.Bool("follow_redirects", follow_redirects);
+  return request;
+}
+
+}  // namespace tocsin

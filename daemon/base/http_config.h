@@ -1,0 +1,34 @@
+#pragma once
+
+// How a peer is reached over HTTP, as the configuration says it everywhere in the
+// same words: url, headers, basic_auth { username, password or password_file },
+// bearer_token (or bearer_token_file), tls { ca_file, cert_file, key_file,
+// server_name, insecure_skip_verify }, proxy, ip_family, follow_redirects.
+
+#include <optional>
+#include <string>
+
+#include "daemon/base/config_node.h"
+#include "daemon/base/file_system.h"
+#include "daemon/base/http_client.h"
+
+namespace tocsin {
+
+// A URL taken apart. Parts are as they were written; the port is explicit.
+struct UrlParts {
+  std::string scheme;
+  std::string host;  // IPv6 in brackets.
+  std::string port;
+  std::string path;  // With the query; "/" if empty.
+  bool has_user = false;
+};
+
+// Nothing if `url` is not a URL with a host and the scheme http or https.
+std::optional<UrlParts> ParseHttpUrl(const std::string& url);
+
+// Reads those keys from `reader`'s map into a request with method GET. The caller
+// reads what is its own and calls Finish(). `follow_redirects` is the default.
+// A URL with a user or a password in it is refused: it would show in labels.
+HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow_redirects);
+
+}  // namespace tocsin

@@ -1,0 +1,44 @@
+#pragma once
+
+// What a query holds: the series it matched, each with the last time that was
+// visible then. Reading joins history and memory, wherever the samples are by now.
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "daemon/model/querier.h"
+#include "daemon/store/head.h"
+#include "daemon/store/history.h"
+
+namespace tocsin::store {
+
+// A series of a selection that only history holds.
+struct ArchivedMatch {
+  model::Labels labels;
+  ArchivedSeries series;
+};
+
+class StoreSelection : public model::Selection {
+ public:
+  // `history` is null for a store without a disk. Both must outlive the selection.
+  StoreSelection(const Head& head, const History* history, Head::Selected selected,
+                 std::vector<ArchivedMatch> archived)
+      : head_(head),
+        history_(history),
+        selected_(std::move(selected)),
+        archived_(std::move(archived)) {}
+
+  std::size_t size() const override { return selected_.series.size() + archived_.size(); }
+  const model::Labels& labels(std::size_t series) const override;
+  Result<> Read(std::size_t series, model::TimeRange range,
+                model::SampleColumns& out) const override;
+
+ private:
+  const Head& head_;
+  const History* history_;
+  const Head::Selected selected_;
+  const std::vector<ArchivedMatch> archived_;
+};
+
+}  // namespace tocsin::store

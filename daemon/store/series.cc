@@ -1,0 +1,178 @@
+#include "daemon/store/series.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "daemon/base/check.h"
+#include "daemon/store/chunk_codec.h"
+
+namespace tocsin::store {
+namespace {
+
+bool SameBits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+void AppendWithin(const std::int64_t* times_ms, const double* values, std::size_t count,
+                  model::TimeRange range, model::SampleColumns& out) {
+  const auto* first = std::lower_bound(times_ms, times_ms + count, range.from_ms);
+  const auto* last = std::upper_bound(first, times_ms + count, range.to_ms);
+  out.times_ms.insert(out.times_ms.end(), first, last);
+  out.values.insert(out.values.end(), values + (first - times_ms), values + (last - times_ms));
+}
+
+std::unique_ptr<char[]> CopyBytes(const std::string& bytes) {
+  std::unique_ptr<char[]> copy(new char[bytes.size()]);
+  std::memcpy(copy.get(), bytes.data(), bytes.size());
+  return copy;
+}
+
+}  // namespace
+
+bool ReadChunk(std::string_view bytes, model::TimeRange range, model::SampleColumns& out) {
+  std::int64_t times_ms[kMaxChunkSamples];
+  double values[kMaxChunkSamples];
+  const std::size_t count = DecodeChunk(bytes, times_ms, values);
+  AppendWithin(times_ms, values, count, range, out);
+  return count != 0;
+}
+
+void Series::ContinueHistory(std::int64_t first_ms, std::int64_t last_ms,
+                             std::optional<double> last_value) {
+  has_history_ = true;
+  registered_ = true;
+  first_ms_ = std::min(first_ms_, first_ms);
+  last_ms_ = std::max(last_ms_, last_ms);
+  has_last_value_ = last_value.has_value();
+  last_value_ = last_value.value_or(0);
+}
+
+AppendVerdict Series::Append(std::int64_t time_ms, double value, std::uint64_t sequence,
+                             std::int64_t now_ms) {
+  if (ever_had_samples() && time_ms <= last_ms_) {
+    if (time_ms < last_ms_) return AppendVerdict::kOutOfOrder;
+    // The last value is unknown if history could not be read.
+    if (!has_last_value_) return AppendVerdict::kOutOfOrder;
+    return SameBits(value, last_value_) ? AppendVerdict::kSame : AppendVerdict::kDuplicate;
+  }
+  if (!has_open_chunk()) {
+    open_first_ms_ = time_ms;
+    open_first_sequence_ = sequence;
+    open_since_ms_ = now_ms;
+  }
+  if (tail_ == nullptr) tail_.reset(new Tail);
+  tail_->times_ms[tail_count_] = time_ms;
+  tail_->values[tail_count_] = value;
+  ++tail_count_;
+  first_ms_ = std::min(first_ms_, time_ms);
+  last_ms_ = time_ms;
+  last_value_ = value;
+  has_last_value_ = true;
+  touched_at_ms_ = now_ms;
+  if (tail_count_ == kTailSamples) {
+    CompressTail(now_ms, open_count_ + tail_count_ + kTailSamples > kMaxChunkSamples);
+  }
+  return AppendVerdict::kStored;
+}
+
+void Series::CompressTail(std::int64_t now_ms, bool seal) {
+  std::int64_t times_ms[kMaxChunkSamples];
+  double values[kMaxChunkSamples];
+  std::size_t count = 0;
+  if (open_count_ > 0) {
+    count = DecodeChunk(open_bytes(), times_ms, values);
+    TOCSIN_CHECK(count == open_count_);
+  }
+  std::copy_n(tail_->times_ms.begin(), tail_count_, times_ms + count);
+  std::copy_n(tail_->values.begin(), tail_count_, values + count);
+  count += tail_count_;
+  tail_count_ = 0;
+  thread_local std::string encoded;  // Keeps its memory from one chunk to the next.
+  EncodeChunk(times_ms, values, count, encoded);
+  if (!seal) {
+    open_data_ = CopyBytes(encoded);
+    open_size_ = static_cast<std::uint32_t>(encoded.size());
+    open_count_ = static_cast<std::uint8_t>(count);
+    return;
+  }
+  SealedChunk chunk;
+  chunk.first_ms = times_ms[0];
+  chunk.last_ms = times_ms[count - 1];
+  chunk.sealed_at_ms = now_ms;
+  chunk.first_sequence = open_first_sequence_;
+  chunk.data = CopyBytes(encoded);
+  chunk.size = static_cast<std::uint32_t>(encoded.size());
+  chunk.samples = static_cast<std::uint16_t>(count);
+  chunks_.push_back(std::move(chunk));
+  open_data_.reset();
+  open_size_ = 0;
+  open_count_ = 0;
+}
+
+void Series::Seal(std::int64_t now_ms) {
+  if (!has_open_chunk()) return;
+  CompressTail(now_ms, true);
+  tail_.reset();
+}
+
+void Series::MarkSaved(std::int64_t last_ms) {
+  for (SealedChunk& chunk : chunks_) {
+    if (chunk.last_ms > last_ms) break;
+    chunk.saved = true;
+    has_history_ = true;
+  }
+}
+
+void Series::ForgetHistory() {
+  for (SealedChunk& chunk : chunks_) chunk.saved = false;
+  has_history_ = false;
+  registered_ = false;
+  first_ms_ = memory_from_ms();
+}
+
+std::int64_t Series::memory_from_ms() const {
+  if (!chunks_.empty()) return chunks_.front().first_ms;
+  if (has_open_chunk()) return open_first_ms_;
+  return std::numeric_limits<std::int64_t>::max();
+}
+
+std::uint64_t Series::first_unsaved_sequence() const {
+  for (const SealedChunk& chunk : chunks_) {
+    if (!chunk.saved) return chunk.first_sequence;
+  }
+  return has_open_chunk() ? open_first_sequence_ : kNoSequence;
+}
+
+void Series::Read(model::TimeRange range, model::SampleColumns& out) const {
+  for (const SealedChunk& chunk : chunks_) {
+    if (chunk.last_ms < range.from_ms) continue;
+    if (chunk.first_ms > range.to_ms) return;
+    TOCSIN_CHECK(ReadChunk(chunk.bytes(), range, out));
+  }
+  const bool tail_suffices = tail_count_ > 0 && tail_->times_ms[0] <= range.from_ms;
+  if (open_count_ > 0 && !tail_suffices) TOCSIN_CHECK(ReadChunk(open_bytes(), range, out));
+  if (tail_count_ > 0) {
+    AppendWithin(tail_->times_ms.data(), tail_->values.data(), tail_count_, range, out);
+  }
+}
+
+std::int64_t Series::sample_count() const {
+  std::int64_t samples = open_count_ + tail_count_;
+  for (const SealedChunk& chunk : chunks_) samples += chunk.samples;
+  return samples;
+}
+
+std::int64_t Series::chunk_bytes() const {
+  std::int64_t bytes = open_size_ + (tail_ == nullptr ? 0 : std::int64_t{sizeof(Tail)});
+  for (const SealedChunk& chunk : chunks_) bytes += chunk.size;
+  return bytes;
+}
+
+std::int64_t Series::MemoryBytes() const {
+  return static_cast<std::int64_t>(sizeof(Series) + chunks_.capacity() * sizeof(SealedChunk) +
+                                   labels_.MemoryBytes()) +
+         chunk_bytes();
+}
+
+}  // namespace tocsin::store

@@ -1,0 +1,132 @@
+#pragma once
+
+// A PostgreSQL collector made from the configuration a user would write, and its
+// collections made readable.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collectors/postgres/postgres.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/config_node.h"
+#include "daemon/base/file_system.h"
+#include "tests/support/postgres_server.h"
+
+namespace tocsin::testing {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+using LabelMap = std::map<std::string, std::string>;
+
+struct Collection {
+  Result<> outcome;
+  std::unique_ptr<model::MetricBatch> batch;
+  milliseconds took{};
+
+  const model::MetricBatch::Family* Family(std::string_view name) const {
+    for (const auto& family : batch->families()) {
+      if (family.name == name) return &family;
+    }
+    return nullptr;
+  }
+
+  // The value of the one row that carries `labels` (and perhaps others).
+  std::optional<double> Value(std::string_view name, const LabelMap& labels = {}) const {
+    std::optional<double> value;
+    for (std::size_t i = 0; i < batch->row_count(); ++i) {
+      const auto row = batch->row(i);
+      if (row.name != name) continue;
+      std::size_t matched = 0;
+      for (std::uint32_t label = 0; label < row.label_count; ++label) {
+        const auto [key, text] = batch->label(row.first_label + label);
+        const auto wanted = labels.find(std::string(key));
+        if (wanted != labels.end() && wanted->second == text) ++matched;
+      }
+      if (matched != labels.size()) continue;
+      EXPECT_FALSE(value.has_value()) << name << " has several rows with these labels";
+      value = row.value;
+    }
+    return value;
+  }
+
+  double Sum(std::string_view name, const LabelMap& labels = {}) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < batch->row_count(); ++i) {
+      const auto row = batch->row(i);
+      if (row.name != name) continue;
+      std::size_t matched = 0;
+      for (std::uint32_t label = 0; label < row.label_count; ++label) {
+        const auto [key, text] = batch->label(row.first_label + label);
+        const auto wanted = labels.find(std::string(key));
+        if (wanted != labels.end() && wanted->second == text) ++matched;
+      }
+      if (matched == labels.size()) sum += row.value;
+    }
+    return sum;
+  }
+
+  std::set<std::string> Names() const {
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < batch->row_count(); ++i) names.emplace(batch->row(i).name);
+    return names;
+  }
+
+  std::string Notes() const {
+    std::string text;
+    for (const auto& note : batch->notes()) text += note + "\n";
+    return text;
+  }
+};
+
+class PostgresTarget {
+ public:
+  // `yaml`: the target's map as in the configuration file.
+  explicit PostgresTarget(const std::string& yaml) {
+    ConfigErrors errors;
+    const auto node = ConfigNode::Parse(yaml, "tocsin.yaml", ConfigNode::Expand::kNothing, errors);
+    ConfigReader reader(node, errors);
+    parsed_ = collectors::postgres::ParsePostgresTarget(reader, files_);
+    reader.Finish();
+    errors_ = errors.Text();
+    if (!errors.empty()) return;
+    auto made = parsed_.make({clock_, files_});
+    collector_ = std::move(std::get<std::unique_ptr<collectors::Collector>>(made));
+  }
+
+  const std::string& errors() const { return errors_; }
+  const collectors::ParsedTarget& parsed() const { return parsed_; }
+
+  Collection Collect(milliseconds timeout = seconds(5), std::stop_token stop = {}) {
+    Collection collection;
+    collection.batch = std::make_unique<model::MetricBatch>();
+    const auto start = clock_.SteadyNow();
+    const collectors::CollectContext context{clock_, clock_.WallNow(), start + timeout,
+                                             std::move(stop)};
+    collection.outcome = collector_->Collect(context, *collection.batch);
+    collection.took = std::chrono::ceil<milliseconds>(clock_.SteadyNow() - start);
+    return collection;
+  }
+
+ private:
+  SystemClock clock_;
+  PosixFileSystem files_;
+  std::string errors_;
+  collectors::ParsedTarget parsed_;
+  std::unique_ptr<collectors::Collector> collector_;
+};
+
+inline std::string Yaml(const PostgresServer& server, const std::string& more = {}) {
+  return "dsn: \"" + server.Dsn() + "\"\n" + more;
+}
+
+}  // namespace tocsin::testing

@@ -1,0 +1,297 @@
+// A real Redis, healthy and sick.
+
+#include "collectors/redis/redis.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tests/support/batch_reader.h"
+#include "tests/support/collector_probe.h"
+#include "tests/support/redis_server.h"
+
+namespace tocsin::collectors::redis {
+namespace {
+
+using namespace std::chrono_literals;
+using ::tocsin::testing::CollectorProbe;
+using ::tocsin::testing::Duplicates;
+using ::tocsin::testing::FamilyTypes;
+using ::tocsin::testing::RedisServer;
+using ::tocsin::testing::RedisServerOptions;
+using ::tocsin::testing::Value;
+
+class RedisTest : public ::testing::Test {
+ protected:
+  void StartServer(RedisServerOptions options = {}) {
+    auto started = RedisServer::Start(std::move(options));
+    ASSERT_TRUE(started.ok()) << started.error().message
+                              << " (install redis-server to run this test)";
+    server_ = std::move(*started);
+  }
+  std::string Run(std::string_view command) {
+    auto output = server_->Command(command);
+    EXPECT_TRUE(output.ok()) << output.error().message;
+    return output.ok() ? *output : "";
+  }
+  CollectorProbe Probe(const std::string& more = "") {
+    return CollectorProbe(ParseRedisTarget, "{url: '" + server_->Url() + "'" + more + "}");
+  }
+  std::string Notes(const CollectorProbe& probe) {
+    std::string text;
+    for (const std::string& note : probe.batch().notes()) text += note + "\n";
+    return text;
+  }
+
+  std::unique_ptr<RedisServer> server_;
+};
+
+#define ASSERT_COLLECTED(probe)                               \
+  do {                                                        \
+    auto collected = (probe).Collect();                       \
+    ASSERT_TRUE(collected.ok()) << collected.error().message; \
+  } while (false)
+
+TEST_F(RedisTest, HitsAndMissesAndKeysAreCounted) {
+  StartServer();
+  Run("SET a 1");
+  Run("SET b 2 EX 100");
+  Run("GET a");
+  Run("GET a");
+  Run("GET missing");
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), "redis_keyspace_hits_total"), 2);
+  EXPECT_EQ(Value(probe.batch(), "redis_keyspace_misses_total"), 1);
+  EXPECT_EQ(Value(probe.batch(), R"(redis_db_keys{db="db0"})"), 2);
+  EXPECT_EQ(Value(probe.batch(), R"(redis_db_keys_expiring{db="db0"})"), 1);
+  EXPECT_EQ(Value(probe.batch(), R"(redis_db_keys{db="db15"})"), 0);
+  EXPECT_EQ(Value(probe.batch(), "redis_config_maxclients"),
+            Value(probe.batch(), "redis_max_clients"));
+  EXPECT_EQ(Value(probe.batch(), "redis_process_id"), server_->pid());
+  EXPECT_EQ(Value(probe.batch(), R"(redis_commands_latencies_usec_count{cmd="get"})"), 3);
+  EXPECT_EQ(Value(probe.batch(), R"(redis_commands_latencies_usec_bucket{cmd="get",le="+Inf"})"),
+            3);
+  EXPECT_EQ(FamilyTypes(probe.batch())["redis_commands_latencies_usec"], "histogram");
+  for (const char* part : {"info", "config", "slowlog", "latency", "latency_histogram"}) {
+    EXPECT_EQ(Value(probe.batch(),
+                    "tocsin_redis_collector_success{collector=\"" + std::string(part) + "\"}"),
+              1)
+        << part;
+  }
+  EXPECT_EQ(Duplicates(probe.batch()), std::set<std::string>());
+  EXPECT_EQ(Notes(probe), "");
+}
+
+TEST_F(RedisTest, ConnectionIsKept) {
+  StartServer();
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  auto connections = Value(probe.batch(), "redis_connections_received_total");
+  ASSERT_COLLECTED(probe);
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), "redis_connections_received_total"), connections);
+}
+
+TEST_F(RedisTest, UnixSocketAndTlsWorkToo) {
+  StartServer({.tls = true});
+  CollectorProbe local(ParseRedisTarget, "{url: 'unix://" + server_->socket_path() + "'}");
+  ASSERT_COLLECTED(local);
+  EXPECT_EQ(local.target().instance, server_->socket_path());
+
+  std::string url = "rediss://127.0.0.1:" + std::to_string(server_->tls_port());
+  CollectorProbe trusted(ParseRedisTarget, "{url: '" + url + "', tls: {ca_file: " +
+                                               server_->certificate_file() + "}}");
+  ASSERT_COLLECTED(trusted);
+  EXPECT_EQ(Value(trusted.batch(), "redis_process_id"), server_->pid());
+  ASSERT_COLLECTED(trusted);
+
+  CollectorProbe unknown(ParseRedisTarget, "{url: '" + url + "'}");
+  auto refused = unknown.Collect();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(refused.error().message.find("certificate not accepted"), std::string::npos)
+      << refused.error().message;
+
+  CollectorProbe other_name(ParseRedisTarget, "{url: '" + url +
+                                                  "', tls: {server_name: other.test, ca_file: " +
+                                                  server_->certificate_file() + "}}");
+  EXPECT_FALSE(other_name.Collect().ok());
+
+  CollectorProbe plain_port(ParseRedisTarget,
+                            "{url: 'rediss://127.0.0.1:" + std::to_string(server_->port()) + "'}");
+  EXPECT_FALSE(plain_port.Collect(300ms).ok());
+}
+
+TEST_F(RedisTest, WrongPasswordIsPermissionDeniedAndNotRepeated) {
+  StartServer({.arguments = {"--requirepass", "right"}});
+  auto probe = Probe(", password: hunter2");
+  auto collected = probe.Collect();
+  ASSERT_FALSE(collected.ok());
+  EXPECT_EQ(collected.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(collected.error().message, "login refused: WRONGPASS");
+
+  auto none = Probe();
+  auto denied = none.Collect();
+  ASSERT_FALSE(denied.ok());
+  EXPECT_EQ(denied.error().code, ErrorCode::kPermissionDenied) << denied.error().message;
+
+  auto right = Probe(", password: right");
+  ASSERT_COLLECTED(right);
+}
+
+TEST_F(RedisTest, RenamedAuthDoesNotEchoThePassword) {
+  StartServer({.arguments = {"--rename-command", "AUTH", ""}});
+  auto probe = Probe(", password: hunter2");
+  auto collected = probe.Collect();
+  ASSERT_FALSE(collected.ok());
+  EXPECT_EQ(collected.error().message.find("hunter2"), std::string::npos)
+      << collected.error().message;
+}
+
+TEST_F(RedisTest, UserWhoMayOnlyAskInfoStillGetsIt) {
+  StartServer();
+  Run("ACL SETUSER monitor on >pass +info +client|setname");
+  auto probe = Probe(", user: monitor, password: pass");
+  ASSERT_COLLECTED(probe);
+  EXPECT_TRUE(Value(probe.batch(), "redis_keyspace_hits_total"));
+  EXPECT_TRUE(Value(probe.batch(), R"(redis_db_keys{db="db15"})"));
+  EXPECT_EQ(Value(probe.batch(), R"(tocsin_redis_collector_success{collector="info"})"), 1);
+  EXPECT_EQ(Value(probe.batch(), R"(tocsin_redis_collector_success{collector="slowlog"})"), 0);
+  EXPECT_FALSE(Value(probe.batch(), "redis_slowlog_length"));
+  EXPECT_NE(Notes(probe).find("allow it with ACL SETUSER … +slowlog|len"), std::string::npos)
+      << Notes(probe);
+}
+
+TEST_F(RedisTest, RenamedConfigCostsOnlyItself) {
+  StartServer({.arguments = {"--rename-command", "CONFIG", ""}});
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  EXPECT_FALSE(Value(probe.batch(), "redis_config_maxclients"));
+  EXPECT_TRUE(Value(probe.batch(), "redis_slowlog_length"));
+  EXPECT_EQ(Value(probe.batch(), R"(redis_db_keys{db="db15"})"), 0);
+}
+
+TEST_F(RedisTest, StoppedProcessEndsAtTheDeadlineAndRecovers) {
+  StartServer();
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  server_->Suspend();
+  for (int i = 0; i < 2; ++i) {  // With a kept connection, then with a new one.
+    auto collected = probe.Collect(300ms);
+    ASSERT_FALSE(collected.ok());
+    EXPECT_EQ(collected.error().code, ErrorCode::kDeadlineExceeded) << collected.error().message;
+    EXPECT_LT(probe.took(), 1300ms);
+  }
+  server_->Resume();
+  ASSERT_COLLECTED(probe);
+}
+
+TEST_F(RedisTest, RestartedServerIsCollectedAtTheNextTurn) {
+  StartServer();
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  server_->Stop();
+  auto down = probe.Collect();
+  ASSERT_FALSE(down.ok());
+  EXPECT_EQ(down.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(down.error().message, "cannot connect: Connection refused");
+  ASSERT_TRUE(server_->StartAgain().ok());
+  ASSERT_COLLECTED(probe);
+
+  // Restarted between two collections: the dead connection is not noticed as a failure.
+  server_->Stop();
+  ASSERT_TRUE(server_->StartAgain().ok());
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), "redis_process_id"), server_->pid());
+}
+
+TEST_F(RedisTest, ReplicaAndMasterTellOfEachOther) {
+  StartServer({.arguments = {"--repl-diskless-sync-delay", "0"}});
+  auto started = RedisServer::Start(
+      {.arguments = {"--replicaof", "127.0.0.1 " + std::to_string(server_->port())}});
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  auto replica = std::move(*started);
+  CollectorProbe probe(ParseRedisTarget, "{url: '" + replica->Url() + "'}");
+  std::string up = "redis_master_link_up{master_host=\"127.0.0.1\",master_port=\"" +
+                   std::to_string(server_->port()) + "\"}";
+  ASSERT_TRUE(::tocsin::testing::WaitUntil(
+      [&] { return probe.Collect().ok() && Value(probe.batch(), up) == 1; }));
+  auto master = Probe();
+  std::string online = "redis_connected_slave_offset_bytes{slave_ip=\"127.0.0.1\",slave_port=\"" +
+                       std::to_string(replica->port()) + "\",slave_state=\"online\"}";
+  EXPECT_TRUE(::tocsin::testing::WaitUntil(
+      [&] { return master.Collect().ok() && Value(master.batch(), online).has_value(); }));
+  EXPECT_EQ(Value(master.batch(), "redis_connected_slaves"), 1);
+}
+
+TEST_F(RedisTest, ClusterNodeHasOneDatabaseAndItsClusterNumbers) {
+  StartServer({.arguments = {"--cluster-enabled", "yes"}});
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), "redis_cluster_enabled"), 1);
+  EXPECT_EQ(Value(probe.batch(), "redis_cluster_known_nodes"), 1);
+  EXPECT_EQ(Value(probe.batch(), "redis_cluster_state"), 0);
+  EXPECT_EQ(Value(probe.batch(), R"(redis_db_keys{db="db0"})"), 0);
+  EXPECT_FALSE(Value(probe.batch(), R"(redis_db_keys{db="db1"})"));
+  EXPECT_EQ(Duplicates(probe.batch()), std::set<std::string>());
+}
+
+TEST_F(RedisTest, KeyPoliciesAreAudited) {
+  StartServer();
+  Run("SET availability:1 x EX 200");
+  Run("SET availability:2 x EX 900");
+  Run("SET availability:3 x");
+  Run("SET availability:vip:1 x EX 3000");
+  Run("SET profile:1 x");
+  auto probe = Probe(
+      ", key_policies: [{prefix: 'availability:', max_ttl: 5m},"
+      " {prefix: 'availability:vip:', max_ttl: 1h}, {prefix: 'schedule:', max_ttl: 10m}]");
+  ASSERT_COLLECTED(probe);
+  const auto& batch = probe.batch();
+  auto value = [&batch](const std::string& metric, const std::string& prefix) {
+    return Value(batch, "tocsin_redis_key_policy_" + metric + "{prefix=\"" + prefix + "\"}");
+  };
+  EXPECT_EQ(value("keys", "availability:"), 3);
+  EXPECT_EQ(value("keys_without_ttl", "availability:"), 1);
+  EXPECT_EQ(value("keys_over_max_ttl", "availability:"), 1);
+  EXPECT_EQ(value("max_ttl_seconds", "availability:"), 300);
+  EXPECT_NEAR(value("longest_ttl_seconds", "availability:").value_or(0), 900, 30);
+  EXPECT_EQ(value("keys", "availability:vip:"), 1);
+  EXPECT_EQ(value("keys_over_max_ttl", "availability:vip:"), 0);
+  EXPECT_EQ(value("keys", "schedule:"), 0);
+  EXPECT_EQ(Value(batch, "tocsin_redis_key_audit_last_pass_keys"), 5);
+  EXPECT_EQ(Value(batch, R"(tocsin_redis_collector_success{collector="key_policies"})"), 1);
+}
+
+TEST_F(RedisTest, AuditOfManyKeysIsSpreadOverCollections) {
+  StartServer({.arguments = {"--enable-debug-command", "yes"}});
+  Run("DEBUG POPULATE 200000 availability");
+  auto probe = Probe(", key_policies: [{prefix: 'availability:', max_ttl: 5m}]");
+  ASSERT_COLLECTED(probe);
+  EXPECT_LT(probe.took(), 2s);
+  EXPECT_FALSE(Value(probe.batch(), R"(tocsin_redis_key_policy_keys{prefix="availability:"})"))
+      << "half a pass says nothing";
+  int collections = 1;
+  while (Value(probe.batch(), "tocsin_redis_key_audit_passes_total") != 1 && collections < 2000) {
+    ASSERT_COLLECTED(probe);
+    ++collections;
+  }
+  EXPECT_GT(collections, 2);
+  auto keys = Value(probe.batch(), R"(tocsin_redis_key_policy_keys{prefix="availability:"})");
+  EXPECT_NEAR(keys.value_or(0), 200'000, 2'000);
+}
+
+TEST_F(RedisTest, AuditThatIsRefusedCostsOnlyItself) {
+  StartServer();
+  Run("ACL SETUSER monitor on >pass +info +client|setname");
+  auto probe =
+      Probe(", user: monitor, password: pass, key_policies: [{prefix: 'a:', max_ttl: 5m}]");
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), R"(tocsin_redis_collector_success{collector="key_policies"})"), 0);
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), R"(tocsin_redis_collector_success{collector="info"})"), 1);
+}
+
+}  // namespace
+}  // namespace tocsin::collectors::redis

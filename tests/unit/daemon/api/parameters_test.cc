@@ -1,0 +1,125 @@
+#include "daemon/api/parameters.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "daemon/api/api_config.h"
+#include "daemon/api/authorization.h"
+#include "daemon/api/endpoints.h"
+#include "daemon/api/json_text.h"
+
+namespace tocsin::api {
+namespace {
+
+TEST(ParametersTest, TimesAreUnixSecondsOrRfc3339) {
+  EXPECT_EQ(*ParseApiTime("1435781451.781"), 1435781451781);
+  EXPECT_EQ(*ParseApiTime("-1.5"), -1500);
+  EXPECT_EQ(*ParseApiTime("0"), 0);
+  EXPECT_EQ(*ParseApiTime("2015-07-01T20:10:51.781Z"), 1435781451781);
+  for (const char* bad : {"", "yesterday", "NaN", "1e300", "2015-07-01"}) {
+    EXPECT_FALSE(ParseApiTime(bad).ok()) << bad;
+  }
+  EXPECT_EQ(ParseApiTime("foo").error().message, "cannot parse \"foo\" to a valid timestamp");
+}
+
+TEST(ParametersTest, StepsAreSecondsOrDurations) {
+  EXPECT_EQ(*ParseApiDuration("15"), Millis(15'000));
+  EXPECT_EQ(*ParseApiDuration("0.5"), Millis(500));
+  EXPECT_EQ(*ParseApiDuration("1m30s"), Millis(90'000));
+  EXPECT_EQ(ParseApiDuration("soon").error().message, "cannot parse \"soon\" to a valid duration");
+  EXPECT_FALSE(ParseApiDuration("1e40").ok());
+}
+
+TEST(ParametersTest, ARangeThatEndsBeforeItStartsIsWrong) {
+  Request request;
+  request.params = {{"start", "10"}, {"end", "5"}};
+  const RangeParameters range = ParseApiRange(request);
+  EXPECT_EQ(range.wrong, "end");
+  EXPECT_EQ(range.error.message, "end timestamp must not be before start time");
+}
+
+TEST(ParametersTest, HeadersAreFoundInAnyCase) {
+  Request request;
+  request.headers = {{"content-TYPE", "a"}};
+  EXPECT_EQ(request.Header("Content-Type"), "a");
+  EXPECT_EQ(request.Header("Accept"), "");
+}
+
+TEST(EndpointsTest, PathsAreMatchedBySegmentAndMethod) {
+  Request request;
+  request.method = "GET";
+  request.path = "/api/v1/label/job/values";
+  const Match match = FindEndpoint(request);
+  ASSERT_NE(match.endpoint, nullptr);
+  EXPECT_TRUE(match.method_allowed);
+  EXPECT_EQ(request.Param("label"), "job");
+
+  Request wrong_method;
+  wrong_method.method = "DELETE";
+  wrong_method.path = "/api/v1/query";
+  EXPECT_FALSE(FindEndpoint(wrong_method).method_allowed);
+  for (const char* path : {"/", "/api/v1", "/api/v1/query/", "/api/v1/labels/x", "//", ""}) {
+    Request unknown;
+    unknown.method = "GET";
+    unknown.path = path;
+    EXPECT_EQ(FindEndpoint(unknown).endpoint, nullptr) << path;
+  }
+}
+
+TEST(JsonTextTest, SamplesCarrySecondsAndTheShortestValue) {
+  std::string out;
+  AppendJsonSample(1435781451781, 0.1, out);
+  AppendJsonSample(-500, 1e21, out);
+  AppendJsonSample(15000, std::numeric_limits<double>::infinity(), out);
+  EXPECT_EQ(out, "[1435781451.781,\"0.1\"][-0.5,\"1e+21\"][15,\"+Inf\"]");
+}
+
+TEST(JsonTextTest, HostileTextIsEscaped) {
+  std::string out;
+  AppendJsonString(std::string("a\"b\\\n\x01") + "ü", out);
+  EXPECT_EQ(out, "\"a\\\"b\\\\\\n\\u0001ü\"");
+}
+
+TEST(JsonTextTest, ErrorsHavePrometheusTypesAndStatuses) {
+  const Response response = InvalidParameter("step", "no");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.body,
+            "{\"status\":\"error\",\"errorType\":\"bad_data\","
+            "\"error\":\"invalid parameter \\\"step\\\": no\"}");
+  EXPECT_EQ(EvaluationFailure({ErrorCode::kDeadlineExceeded, ""}).status, 503);
+  EXPECT_EQ(EvaluationFailure({ErrorCode::kResourceExhausted, ""}).status, 422);
+}
+
+TEST(AuthorizationTest, WithoutCredentialsConfiguredEverybodyMayAsk) {
+  EXPECT_TRUE(Authorization(ApiConfig()).Allows(""));
+}
+
+TEST(AuthorizationTest, PasswordsAreBcryptAndTokensAreExact) {
+  ApiConfig config;
+  // A bcrypt hash of "test".
+  config.basic_auth_users.emplace_back(
+      "admin", Secret("$2b$04$Qb6xsFoxiFJ2zQZi2hiI2ehdhCp1qpceEWLulyu2tBaqIY56whpb6"));
+  config.bearer_token = Secret("let-me-in");
+  Authorization authorization(config);
+  EXPECT_FALSE(authorization.Allows(""));
+  EXPECT_FALSE(authorization.Allows("Basic YWRtaW46d3Jvbmc="));  // admin:wrong
+  EXPECT_FALSE(authorization.Allows("Basic !!!!"));
+  EXPECT_FALSE(authorization.Allows("Bearer let-me-i"));
+  EXPECT_TRUE(authorization.Allows("Bearer let-me-in"));
+  EXPECT_TRUE(authorization.Allows("Basic YWRtaW46dGVzdA=="));  // admin:test
+  EXPECT_TRUE(authorization.Allows("Basic YWRtaW46dGVzdA=="));  // Remembered.
+}
+
+TEST(ApiConfigTest, AddressesAreHostPortOrUnix) {
+  EXPECT_EQ(ParseListenAddress("127.0.0.1:9877")->Text(), "127.0.0.1:9877");
+  EXPECT_EQ(ParseListenAddress("[::1]:80")->host, "::1");
+  EXPECT_EQ(ParseListenAddress(":9877")->host, "0.0.0.0");
+  EXPECT_EQ(ParseListenAddress("unix:/run/tocsin.sock")->unix_path, "/run/tocsin.sock");
+  for (const char* bad : {"", "localhost", "127.0.0.1:99999", "unix:", "a:b"}) {
+    EXPECT_FALSE(ParseListenAddress(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace tocsin::api

@@ -1,0 +1,249 @@
+#include "daemon/poll/poller.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+
+#include "tests/support/map_store.h"
+#include "tests/support/scripted_http_client.h"
+#include "tests/support/sim_executor.h"
+
+namespace tocsin::poll {
+namespace {
+
+using collectors::AnyCollector;
+using collectors::CollectContext;
+using model::MetricBatch;
+using std::chrono::seconds;
+
+collectors::ParsedTarget NotConfigurable(ConfigReader&, FileSystem&) { return {}; }
+
+constexpr collectors::CollectorKind kDatabase{"postgres", "pg_up", "Is it up.", seconds(5),
+                                              NotConfigurable};
+constexpr collectors::CollectorKind kProbe{"http", "", "", seconds(10), NotConfigurable};
+
+// A collector whose behaviour is a function of the test's.
+class ScriptedCollector : public collectors::Collector {
+ public:
+  using Script = std::function<Result<>(const CollectContext&, MetricBatch&)>;
+  explicit ScriptedCollector(Script script) : script_(std::move(script)) {}
+  Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
+    return script_(context, batch);
+  }
+
+ private:
+  Script script_;
+};
+
+class ProbeCollector : public collectors::HttpCollector {
+ public:
+  HttpRequest Start(const CollectContext&) override {
+    HttpRequest request;
+    request.url = "http://app/health";
+    return request;
+  }
+  Result<> Finish(const CollectContext&, HttpExchange exchange, MetricBatch& batch) override {
+    batch.AddGauge("probe_success", "", exchange.error ? 0 : 1);
+    return Result<>();
+  }
+};
+
+class PollerTest : public ::testing::Test {
+ protected:
+  TargetConfig Target(const std::string& name, ScriptedCollector::Script script,
+                      Millis interval = seconds(15)) {
+    TargetConfig target;
+    target.kind = &kDatabase;
+    target.name = name;
+    target.labels = model::Labels{{"job", "postgres"}, {"instance", name + ":5432"}};
+    target.interval = interval;
+    target.timeout = seconds(5);
+    target.fingerprint = name;
+    target.parsed.make = [script](const collectors::CollectorEnvironment&) {
+      return AnyCollector(std::make_unique<ScriptedCollector>(script));
+    };
+    return target;
+  }
+
+  TargetConfig Probe(const std::string& name) {
+    TargetConfig target = Target(name, nullptr);
+    target.kind = &kProbe;
+    target.timeout = seconds(10);
+    target.parsed.make = [](const collectors::CollectorEnvironment&) {
+      return AnyCollector(std::make_unique<ProbeCollector>());
+    };
+    return target;
+  }
+
+  void Apply(std::vector<TargetConfig> targets) {
+    PollConfig config;
+    config.targets = std::move(targets);
+    poller_.Apply(config);
+  }
+
+  // The samples of the one series of that name, "t v" per line, t in seconds since
+  // the first of them; a staleness marker reads "stale".
+  std::string Samples(const std::string& name) {
+    const auto all = store_.Select(
+        {*model::Matcher::Make(model::MatchOp::kEqual, std::string(model::kMetricName), name)},
+        {INT64_MIN, INT64_MAX});
+    if ((*all)->size() != 1) return std::to_string((*all)->size()) + " series";
+    model::SampleColumns samples;
+    EXPECT_TRUE((*all)->Read(0, {INT64_MIN, INT64_MAX}, samples).ok());
+    std::string out;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      out += std::to_string((samples.times_ms[i] - samples.times_ms[0]) / 1000) + ":";
+      out += model::IsStaleMarker(samples.values[i])
+                 ? "stale "
+                 : std::to_string(static_cast<int>(samples.values[i])) + " ";
+    }
+    return out;
+  }
+
+  tocsin::testing::SimClock clock_;
+  tocsin::testing::SimExecutors executors_{clock_};
+  tocsin::testing::ScriptedHttpClient http_{clock_, executors_};
+  PosixFileSystem files_;
+  tocsin::testing::MapStore store_;
+  MetricRegistry registry_;
+  Poller poller_{clock_, executors_, http_, files_, store_, registry_};
+};
+
+Result<> Good(const CollectContext&, MetricBatch& batch) {
+  batch.AddGauge("pg_locks", "", 7);
+  return Result<>();
+}
+
+TEST_F(PollerTest, ACollectionWritesItsSamplesAndItsVerdicts) {
+  Apply({Target("primary", Good)});
+  executors_.RunFor(seconds(31));
+  EXPECT_EQ(Samples("pg_locks"), "0:7 15:7 ");
+  EXPECT_EQ(Samples("up"), "0:1 15:1 ");
+  EXPECT_EQ(Samples("pg_up"), "0:1 15:1 ");
+  EXPECT_EQ(Samples("scrape_samples_scraped"), "0:1 15:1 ");
+  const auto states = poller_.Snapshot();
+  EXPECT_EQ(states[0].health, model::TargetHealth::kUp);
+  EXPECT_EQ(states[0].samples, 1);
+}
+
+TEST_F(PollerTest, AFailedCollectionIsUpZeroWithAReasonAndEndsTheOtherSeries) {
+  bool fails = false;
+  Apply({Target("primary", [&](const CollectContext& context, MetricBatch& batch) -> Result<> {
+    if (!fails) return Good(context, batch);
+    batch.AddGauge("half_done", "", 1);
+    return Error{ErrorCode::kUnavailable, "primary:5432: connection refused"};
+  })});
+  executors_.RunFor(seconds(16));
+  fails = true;
+  executors_.RunFor(seconds(30));
+  EXPECT_EQ(Samples("pg_locks"), "0:7 15:stale ");
+  EXPECT_EQ(Samples("up"), "0:1 15:0 30:0 ");
+  EXPECT_EQ(Samples("pg_up"), "0:1 15:0 30:0 ");
+  EXPECT_EQ(Samples("half_done"), "0 series");
+  EXPECT_EQ(poller_.Snapshot()[0].last_error, "primary:5432: connection refused");
+  EXPECT_EQ(poller_.Pages()[0].batch, nullptr);
+}
+
+TEST_F(PollerTest, ASeriesThatVanishesIsEndedOnce) {
+  int round = 0;
+  Apply({Target("primary", [&](const CollectContext&, MetricBatch& batch) {
+    if (++round == 1) batch.AddGauge("gone", "", 1);
+    return Result<>();
+  })});
+  executors_.RunFor(seconds(50));
+  EXPECT_EQ(Samples("gone"), "0:1 15:stale ");
+}
+
+TEST_F(PollerTest, ARestartKeepsTheTargetsPhase) {
+  const auto first_poll = [&](Poller& poller) {
+    executors_.RunFor(seconds(16));
+    return ToUnixMillis(poller.Snapshot()[0].last_poll) % 15'000;
+  };
+  Apply({Target("primary", Good)});
+  const auto phase = first_poll(poller_);
+  clock_.Advance(seconds(100));
+  Poller again(clock_, executors_, http_, files_, store_, registry_);
+  PollConfig config;
+  config.targets = {Target("primary", Good)};
+  again.Apply(config);
+  EXPECT_EQ(first_poll(again), phase);
+}
+
+TEST_F(PollerTest, ALateCollectionIsSkippedAndCounted) {
+  Apply({Target("slow", [&](const CollectContext&, MetricBatch&) {
+    clock_.Advance(seconds(40));  // Far over its interval.
+    return Result<>();
+  })});
+  executors_.RunFor(seconds(20));
+  EXPECT_EQ(registry_
+                .Counter("tocsin_poll_skipped_total",
+                         "Collections not started because the one before was still in flight.")
+                .Value(),
+            2);
+}
+
+TEST_F(PollerTest, AHungProbeDelaysNoOtherTargetAndEndsAtItsDeadline) {
+  http_.Answer("http://app/health", {tocsin::testing::ScriptedAnswer::Hang()});
+  Apply({Probe("hung"), Target("primary", Good)});
+  executors_.RunFor(seconds(60));
+  EXPECT_EQ(Samples("pg_locks"), "0:7 15:7 30:7 45:7 ");
+  for (const auto& state : poller_.Snapshot()) {
+    if (state.kind == "postgres") continue;
+    EXPECT_NEAR(state.last_duration_seconds, 10, 0.01);
+  }
+}
+
+TEST_F(PollerTest, AReloadKeepsUnchangedTargetsAndEndsRemovedOnes) {
+  int made = 0;
+  const auto counted = [&](const std::string& name) {
+    TargetConfig target = Target(name, Good);
+    const auto make = target.parsed.make;
+    target.parsed.make = [&made, make](const collectors::CollectorEnvironment& environment) {
+      ++made;
+      return make(environment);
+    };
+    return target;
+  };
+  Apply({counted("a"), counted("b")});
+  executors_.RunFor(seconds(16));
+  EXPECT_EQ(Samples("pg_locks"), "2 series");
+  Apply({counted("b"), counted("c")});
+  EXPECT_EQ(made, 3);
+  executors_.RunFor(seconds(16));
+  const auto ended =
+      store_.Select({*model::Matcher::Make(model::MatchOp::kEqual, "instance", "a:5432")},
+                    {INT64_MIN, INT64_MAX});
+  for (std::size_t i = 0; i < (*ended)->size(); ++i) {
+    model::SampleColumns samples;
+    ASSERT_TRUE((*ended)->Read(i, {INT64_MIN, INT64_MAX}, samples).ok());
+    EXPECT_TRUE(model::IsStaleMarker(samples.values.back())) << (*ended)->labels(i).Text();
+  }
+}
+
+TEST_F(PollerTest, ARowsOwnJobLabelIsKeptUnderAnotherName) {
+  Apply({Target("primary", [](const CollectContext&, MetricBatch& batch) {
+    const auto family = batch.DeclareFamily("queue_length", "", model::MetricType::kGauge, {"job"});
+    batch.Add(family, {"mailer"}, 3);
+    return Result<>();
+  })});
+  executors_.RunFor(seconds(16));
+  const auto found =
+      store_.Select({*model::Matcher::Make(model::MatchOp::kEqual, "exported_job", "mailer")},
+                    {INT64_MIN, INT64_MAX});
+  ASSERT_EQ((*found)->size(), 1u);
+  EXPECT_EQ((*found)->labels(0).Get("job"), "postgres");
+}
+
+TEST_F(PollerTest, ADuplicateRowIsDroppedAndCounted) {
+  Apply({Target("primary", [](const CollectContext&, MetricBatch& batch) {
+    batch.AddGauge("twice", "", 1);
+    batch.AddGauge("twice", "", 2);
+    return Result<>();
+  })});
+  executors_.RunFor(seconds(16));
+  EXPECT_EQ(Samples("twice"), "0:1 ");
+}
+
+}  // namespace
+}  // namespace tocsin::poll

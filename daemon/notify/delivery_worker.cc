@@ -119,16 +119,18 @@ void DeliveryWorker::Send(Delivery delivery) {
     flights_.emplace(token, std::move(flight));
   }
   metrics_.attempts.Add();
-  const auto id = http_.Start(
-      std::move(message.request), deadline,
-      [weak = weak_from_this(), token](HttpExchange exchange) {
-        const auto self = weak.lock();
-        if (!self) return;
-        self->lane_->Post([worker = self.get(), token,
-                           shared = std::make_shared<HttpExchange>(std::move(exchange))] {
-          worker->Finish(token, std::move(*shared));
-        });
-      });
+  const auto id =
+      http_.Start(std::move(message.request), deadline,
+                  [weak = weak_from_this(), token](HttpExchange exchange) {
+                    const auto self = weak.lock();
+                    if (!self) return;
+                    auto shared = std::make_shared<HttpExchange>(std::move(exchange));
+                    MutexLock lock(self->mutex_);
+                    if (self->closed_) return;  // The lane is gone, or about to be.
+                    self->lane_->Post([worker = self.get(), token, shared = std::move(shared)] {
+                      worker->Finish(token, std::move(*shared));
+                    });
+                  });
   MutexLock lock(mutex_);
   const auto sent = flights_.find(token);
   if (sent != flights_.end()) sent->second.request = id;

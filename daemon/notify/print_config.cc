@@ -96,7 +96,15 @@ void PrintRoute(Printer& printer, const RouteConfig& route, int depth) {
   }
 }
 
+bool IsUsual(const HttpOptions& http) {
+  const TlsOptions& tls = http.tls;
+  return http.basic_auth_user.empty() && http.bearer_token.empty() && http.proxy_url.empty() &&
+         http.follow_redirects && tls.ca_file.empty() && tls.cert_file.empty() &&
+         tls.server_name.empty() && !tls.insecure_skip_verify;
+}
+
 void PrintHttp(Printer& printer, const HttpOptions& http, int depth) {
+  if (IsUsual(http)) return;
   printer.Line(depth, "http_config:");
   if (!http.basic_auth_user.empty()) {
     printer.Line(depth + 1, fmt::format("basic_auth: {{username: {}, password: {}}}",

@@ -10,6 +10,7 @@
 #include "daemon/base/http_client.h"
 #include "daemon/base/metrics.h"
 #include "daemon/formats/exposition.h"
+#include "daemon/model/sample.h"
 #include "daemon/push/push.h"
 #include "tests/support/process.h"
 

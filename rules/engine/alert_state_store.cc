@@ -108,16 +108,19 @@ std::string RuleKey(const Rule& rule, int ordinal) {
 
 Result<> AlertStateStore::Open() {
   MutexLock lock(mutex_);
-  return database_.Execute(kSchema);
+  if (database_ == nullptr) return {};
+  return database_->Execute(kSchema);
 }
 
 Result<std::vector<StoredAlert>> AlertStateStore::Alerts() {
   MutexLock lock(mutex_);
+  if (database_ == nullptr) return std::vector<StoredAlert>();
   TOCSIN_ASSIGN_OR_RETURN(
       Statement rows,
-      database_.Prepare("SELECT file, \"group\", rule, labels, result_labels, annotations, state, "
-                        "value, active_at, fired_at, resolved_at, keep_firing_since, last_sent_at, "
-                        "held_since, hold_reason, resolve_reason FROM rule_alerts"));
+      database_->Prepare(
+          "SELECT file, \"group\", rule, labels, result_labels, annotations, state, "
+          "value, active_at, fired_at, resolved_at, keep_firing_since, last_sent_at, "
+          "held_since, hold_reason, resolve_reason FROM rule_alerts"));
   std::vector<StoredAlert> out;
   for (;;) {
     TOCSIN_ASSIGN_OR_RETURN(const bool more, rows.Step());
@@ -129,9 +132,10 @@ Result<std::vector<StoredAlert>> AlertStateStore::Alerts() {
 
 Result<std::vector<StoredGroup>> AlertStateStore::Groups() {
   MutexLock lock(mutex_);
+  if (database_ == nullptr) return std::vector<StoredGroup>();
   TOCSIN_ASSIGN_OR_RETURN(
       Statement rows,
-      database_.Prepare("SELECT file, \"group\", last_evaluation FROM rule_groups"));
+      database_->Prepare("SELECT file, \"group\", last_evaluation FROM rule_groups"));
   std::vector<StoredGroup> out;
   for (;;) {
     TOCSIN_ASSIGN_OR_RETURN(const bool more, rows.Step());
@@ -143,7 +147,8 @@ Result<std::vector<StoredGroup>> AlertStateStore::Groups() {
 Result<> AlertStateStore::Write(const Change& change) {
   if (change.empty()) return {};
   MutexLock lock(mutex_);
-  TOCSIN_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(database_));
+  if (database_ == nullptr) return {};
+  TOCSIN_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
   TOCSIN_RETURN_IF_ERROR(Delete(change.forgotten));
   TOCSIN_RETURN_IF_ERROR(WriteAlerts(change.alerts));
   TOCSIN_RETURN_IF_ERROR(WriteGroups(change.groups));
@@ -153,8 +158,8 @@ Result<> AlertStateStore::Write(const Change& change) {
 Result<> AlertStateStore::WriteAlerts(const std::vector<StoredAlert>& alerts) {
   if (alerts.empty()) return {};
   TOCSIN_ASSIGN_OR_RETURN(Statement insert,
-                          database_.Prepare("INSERT OR REPLACE INTO rule_alerts VALUES "
-                                            "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                          database_->Prepare("INSERT OR REPLACE INTO rule_alerts VALUES "
+                                             "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   for (const auto& [address, alert] : alerts) {
     insert.BindText(1, address.file).BindText(2, address.group).BindText(3, address.rule);
     insert.BindText(4, LabelsText(alert.labels)).BindText(5, LabelsText(alert.result_labels));
@@ -174,8 +179,8 @@ Result<> AlertStateStore::WriteAlerts(const std::vector<StoredAlert>& alerts) {
 Result<> AlertStateStore::Delete(const std::vector<Forgotten>& forgotten) {
   if (forgotten.empty()) return {};
   TOCSIN_ASSIGN_OR_RETURN(Statement erase,
-                          database_.Prepare("DELETE FROM rule_alerts WHERE file = ? AND "
-                                            "\"group\" = ? AND rule = ? AND labels = ?"));
+                          database_->Prepare("DELETE FROM rule_alerts WHERE file = ? AND "
+                                             "\"group\" = ? AND rule = ? AND labels = ?"));
   for (const auto& [address, labels] : forgotten) {
     erase.BindText(1, address.file).BindText(2, address.group).BindText(3, address.rule);
     erase.BindText(4, LabelsText(labels));
@@ -186,8 +191,8 @@ Result<> AlertStateStore::Delete(const std::vector<Forgotten>& forgotten) {
 
 Result<> AlertStateStore::WriteGroups(const std::vector<StoredGroup>& groups) {
   if (groups.empty()) return {};
-  TOCSIN_ASSIGN_OR_RETURN(Statement insert,
-                          database_.Prepare("INSERT OR REPLACE INTO rule_groups VALUES (?, ?, ?)"));
+  TOCSIN_ASSIGN_OR_RETURN(
+      Statement insert, database_->Prepare("INSERT OR REPLACE INTO rule_groups VALUES (?, ?, ?)"));
   for (const auto& group : groups) {
     insert.BindText(1, group.file).BindText(2, group.group);
     insert.Bind(3, ToUnixMillis(group.last_evaluation));

@@ -27,6 +27,8 @@ struct Window {
   std::int64_t end_ms = 0;
   std::int64_t eval_ms = 0;         // The step itself.
   std::span<const double> scalars;  // The call's scalar arguments at this step.
+  // For functions of counters: how often the series has been reset up to each sample.
+  const std::uint32_t* resets = nullptr;
 };
 
 // One value in, one value out; the scalar arguments beside it. May return Absent().
@@ -47,7 +49,7 @@ using FunctionBody = std::variant<std::monostate, ValueBody, WindowBody, SeriesB
 struct FunctionTraits {
   bool needs_step = false;      // Answers differ from step to step even if the argument is fixed.
   bool keeps_name = false;      // The metric name stays.
-  bool wants_counter = false;   // An info note for names that do not look like a counter's.
+  bool wants_counter = false;   // Window::resets; an info note for names unlike a counter's.
   bool default_time = false;    // Without argument: of vector(time()).
   bool wants_quantile = false;  // A warning for a first scalar outside [0, 1].
 };

@@ -21,7 +21,8 @@ double Extrapolated(const Window& window, bool is_counter, bool per_second) {
   if (window.size < 2) return Absent();
   const std::size_t last = window.size - 1;
   double change = window.values[last] - window.values[0];
-  if (is_counter) {
+  const bool reset = window.resets == nullptr || window.resets[last] != window.resets[0];
+  if (is_counter && reset) {
     // The order of the sum is upstream's: the plain change first, then each reset.
     for (std::size_t i = 1; i < window.size; ++i) {
       if (window.values[i] < window.values[i - 1]) change += window.values[i - 1];

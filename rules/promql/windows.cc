@@ -127,6 +127,7 @@ class WindowReader {
     const auto read = static_cast<std::int64_t>(samples_.size());
     if (!held_.Add(read)) return false;
     std::int64_t present = 0;
+    if (call_.function->traits.wants_counter) CountResets();
     if (!Slide(present)) return false;
     held_.Remove(read);
     if (present == 0) return true;
@@ -135,6 +136,16 @@ class WindowReader {
     if (traits.wants_counter) NoteCounter(labels);
     SeriesColumn column{labels, drop_name || !traits.keeps_name, out_};
     return sink_(column);
+  }
+
+  // Once for the series, so that windows without a reset need not look for one.
+  void CountResets() {
+    resets_.resize(samples_.size());
+    std::uint32_t count = 0;
+    for (std::size_t i = 0; i < resets_.size(); ++i) {
+      if (i > 0 && samples_.values[i] < samples_.values[i - 1]) ++count;
+      resets_[i] = count;
+    }
   }
 
   bool Slide(std::int64_t& present) {
@@ -155,6 +166,7 @@ class WindowReader {
       window.times_ms = samples_.times_ms.data() + begin;
       window.values = samples_.values.data() + begin;
       window.size = end - begin;
+      if (!resets_.empty()) window.resets = resets_.data() + begin;
       window.start_ms = end_ms - range_ms_;
       window.end_ms = end_ms;
       window.eval_ms = steps_.At(static_cast<std::int64_t>(step));
@@ -191,6 +203,7 @@ class WindowReader {
   std::vector<double> out_;
   std::vector<std::vector<double>> scalars_;
   model::SampleColumns samples_;
+  std::vector<std::uint32_t> resets_;
   std::int64_t range_ms_ = 0;
   std::int64_t first_end_ms_ = 0;
   std::int64_t last_end_ms_ = 0;

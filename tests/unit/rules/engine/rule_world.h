@@ -113,7 +113,7 @@ class RuleWorld {
 
   void Start(const std::string& yaml) {
     Database::Options database;
-    database.path = folder_.path() + "/state.db";
+    database.path = state_file();
     auto opened = Database::Open(database);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     state_ = std::move(opened).value();
@@ -141,6 +141,14 @@ class RuleWorld {
     ASSERT_TRUE(engine_->Reload(Parse(yaml)).ok());
     Run("0s");
   }
+
+  // The same, for series that no target brings.
+  void BeginWithoutPolls(const std::string& yaml) {
+    polling_ = false;
+    Begin(yaml);
+  }
+
+  std::string state_file() const { return folder_.File("state.db"); }
 
   // kill -9: nothing gets to end properly.
   void Stop() {

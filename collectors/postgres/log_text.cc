@@ -16,8 +16,8 @@ constexpr std::string_view kTime = R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)";
 std::string PatternOf(char escape) {
   switch (escape) {
     case 'a':
-    case 'b':
     case 'i': return ".*?";
+    case 'b': return R"((?:client backend|parallel worker|\S+))";
     case 'u': return "(?P<user>.*?)";
     case 'd': return "(?P<database>.*?)";
     case 'r': return R"((?:\S+\(\d+\)|\[local\]|\S*))";

@@ -135,6 +135,49 @@ Result<QueryLog::Source> QueryLog::FindSource(Connection& connection, const Serv
   return source;
 }
 
+Result<QueryLog::LogFiles> QueryLog::CurrentFiles(Connection& connection,
+                                                  const ServerFacts& server) const {
+  TOCSIN_ASSIGN_OR_RETURN(
+      const Rows place,
+      connection.Query("SELECT current_setting('logging_collector'),"
+                       " current_setting('data_directory'), current_setting('log_directory'),"
+                       " current_setting('cluster_name'),"
+                       " has_function_privilege('pg_current_logfile(text)', 'EXECUTE')"));
+  LogFiles files;
+  files.cluster_name = place.Text(0, 3);
+  if (place.Text(0, 0) != "on") return files;
+  const std::string data(place.Text(0, 1));
+  std::string folder(place.Text(0, 2));
+  if (!folder.starts_with('/')) folder = data + "/" + folder;
+
+  if (place.Text(0, 4) == "t") {
+    TOCSIN_ASSIGN_OR_RETURN(
+        const Rows names,
+        connection.Query(std::string("SELECT pg_current_logfile('stderr'),"
+                                     " pg_current_logfile('csvlog'), ") +
+                         (server.version >= 150'000 ? "pg_current_logfile('jsonlog')" : "NULL")));
+    std::string* places[] = {&files.text, &files.csv, &files.json};
+    for (int i = 0; i < 3; ++i) {
+      const std::string name(names.Text(0, i));
+      if (!name.empty()) *places[i] = name.front() == '/' ? name : data + "/" + name;
+    }
+    return files;
+  }
+  // Before PostgreSQL 16 pg_monitor may not ask that, but it may list the folder: the
+  // file written last is the current one.
+  TOCSIN_ASSIGN_OR_RETURN(const Rows listed,
+                          connection.Query("SELECT name FROM pg_ls_logdir()"
+                                           " ORDER BY modification DESC, name DESC LIMIT 100"));
+  for (int row = 0; row < listed.size(); ++row) {
+    const std::string name(listed.Text(row, 0));
+    std::string& file = name.ends_with(".csv")    ? files.csv
+                        : name.ends_with(".json") ? files.json
+                                                  : files.text;
+    if (file.empty()) file = folder + "/" + name;
+  }
+  return files;
+}
+
 Result<std::string> QueryLog::FindPath(Connection& connection, const ServerFacts& server,
                                        const LogSettings& settings, Format& format) const {
   if (!server.is_same_host) {
@@ -142,28 +185,27 @@ Result<std::string> QueryLog::FindPath(Connection& connection, const ServerFacts
                  "the server is on another host, so that its log cannot be read here: run tocsin "
                  "there, or set log.path to a file that receives its log"};
   }
-  const bool has_json = server.version >= 150'000;
-  auto files = connection.Query(
-      std::string("SELECT pg_current_logfile('stderr'), pg_current_logfile('csvlog'), ") +
-      (has_json ? "pg_current_logfile('jsonlog')" : "NULL") +
-      ", current_setting('data_directory'), current_setting('cluster_name')");
+  const auto files = CurrentFiles(connection, server);
   if (!files.ok()) {
     return Error{files.error().code, "the server does not tell where its log is (" +
                                          files.error().message +
                                          "): grant pg_monitor to our role, or set log.path"};
   }
   // The formats that need no prefix to be read go first.
-  constexpr std::pair<int, Format> kChoices[] = {
-      {1, Format::kCsv}, {2, Format::kJson}, {0, Format::kText}};
-  for (const auto& [column, choice] : kChoices) {
-    const std::string path(files->Text(0, column));
-    if (path.empty()) continue;
-    format = choice;
-    return path.front() == '/' ? path : std::string(files->Text(0, 3)) + "/" + path;
+  if (!files->csv.empty() && IsAmong(settings.log_destination, "csvlog")) {
+    format = Format::kCsv;
+    return files->csv;
+  }
+  if (!files->json.empty() && IsAmong(settings.log_destination, "jsonlog")) {
+    format = Format::kJson;
+    return files->json;
   }
   format = Format::kText;
-  const std::string debian = DebianLog(std::string(files->Text(0, 4)));
-  if (!debian.empty() && IsAmong(settings.log_destination, "stderr")) return debian;
+  if (IsAmong(settings.log_destination, "stderr")) {
+    if (!files->text.empty()) return files->text;
+    const std::string debian = DebianLog(files->cluster_name);
+    if (!debian.empty()) return debian;
+  }
   return Error{ErrorCode::kNotFound,
                "the server writes its log to no file that it knows of (log_destination = " +
                    settings.log_destination +

@@ -38,8 +38,14 @@ class QueryLog {
     friend bool operator==(const Source&, const Source&) = default;
   };
 
+  struct LogFiles {  // Those the server writes now; empty: none of that format.
+    std::string text, csv, json;
+    std::string cluster_name;
+  };
+
   Result<Source> FindSource(Connection& connection, const ServerFacts& server);
   Result<LogSettings> ReadSettings(Connection& connection) const;
+  Result<LogFiles> CurrentFiles(Connection& connection, const ServerFacts& server) const;
   Result<std::string> FindPath(Connection& connection, const ServerFacts& server,
                                const LogSettings& settings, Format& format) const;
   Result<> ReadOn(const Source& source, const CollectContext& context, Connection& connection);

@@ -14,7 +14,6 @@ std::string LimitsSql(Millis statement_timeout, int version) {
   std::string sql = fmt::format(
       "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),"
       " set_config('statement_timeout', '{}', false), set_config('lock_timeout', '{}', false),"
-      " set_config('default_transaction_read_only', 'on', false),"
       " set_config('max_parallel_workers_per_gather', '0', false)",
       statement_timeout.count(), kLockTimeout.count());
   if (version >= 110'000) sql += ", set_config('jit', 'off', false)";

@@ -27,8 +27,8 @@ struct ServerFacts {
   bool Has(std::string_view what) const { return columns.contains(what); }
 };
 
-// Sets the limits of a new connection (lock_timeout, statement_timeout, read-only,
-// no JIT, an empty search path) and asks for the facts. Errors: as Connection::Query.
+// Sets the limits of a new connection (lock_timeout, statement_timeout, no JIT, an
+// empty search path) and asks for the facts. Errors: as Connection::Query.
 Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout);
 
 }  // namespace tocsin::collectors::postgres

@@ -27,6 +27,12 @@ struct Database {
   double multixact_age = 0;
 };
 
+struct NamedGauge {
+  std::string name;
+  std::string help;
+  double value = 0;
+};
+
 // What a subject keeps between collections.
 struct SubjectMemory {
   struct Value {
@@ -34,6 +40,10 @@ struct SubjectMemory {
     SteadyTime read_at{};
   };
   std::unordered_map<std::string, Value> values;
+  // Gauges shown again as long as the server tells the same key.
+  std::string key;
+  std::vector<NamedGauge> gauges;
+  SteadyTime read_at{};
 };
 
 // One run of one subject.

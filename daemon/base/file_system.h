@@ -68,7 +68,8 @@ class FileSystem {
 // The real disk.
 class PosixFileSystem : public FileSystem {
  public:
-  Result<std::string> Read(const std::string& path, std::int64_t limit_bytes) override;
+  Result<std::string> Read(const std::string& path,
+                           std::int64_t limit_bytes = kDefaultReadLimitBytes) override;
   Result<> WriteAtomically(const std::string& path, std::string_view content) override;
   Result<std::unique_ptr<RandomAccessFile>> Open(const std::string& path) override;
   Result<FileStatus> Status(const std::string& path) override;

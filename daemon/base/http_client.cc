@@ -205,7 +205,11 @@ void CurlHttpClient::Loop::Run() {
     Wait();
     TakeFinished();
   }
-  while (!entries_.empty()) Abort(entries_.begin()->first, ErrorCode::kCancelled);
+  // What a `done` starts now ends in the same way.
+  while (!entries_.empty()) {
+    Abort(entries_.begin()->first, ErrorCode::kCancelled);
+    TakeCommands();
+  }
 }
 
 void CurlHttpClient::Loop::TakeCommands() {

@@ -101,7 +101,9 @@ Error HttpTransfer::State::Failure(int curl_code) {
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR: return Error{ErrorCode::kUnavailable, text + "TLS: " + detail};
+    case CURLE_SSL_ISSUER_ERROR:
+      response.stage = HttpStage::kTls;
+      return Error{ErrorCode::kUnavailable, text + "TLS: " + detail};
     default: return Error{ErrorCode::kUnavailable, text + curl_easy_strerror(code)};
   }
 }

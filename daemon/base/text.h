@@ -54,6 +54,9 @@ std::string TruncateRunes(std::string_view text, std::size_t limit);
 // Lower-case hex SHA-256 of `bytes`.
 std::string Sha256Hex(std::string_view bytes);
 
+// The last 8 bytes of the MD5 of `bytes`, big-endian: what relabelling's hashmod counts by.
+std::uint64_t Md5Low64(std::string_view bytes);
+
 std::string_view TrimSpace(std::string_view text);
 
 }  // namespace tocsin

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/formats/go_template.h"
+#include "daemon/formats/go_template_arguments.h"
 #include "daemon/formats/go_template_builtins.h"
 #include "daemon/formats/go_template_printf.h"
 #include "daemon/formats/go_template_time.h"
@@ -18,52 +19,6 @@ using Kind = GoValue::Kind;
 using NodeKind = GoNodeKind;
 
 enum class Flow { kOn, kBreak, kContinue };
-
-std::string_view GoTypeName(GoType type) {
-  switch (type) {
-    case GoType::kBool: return "bool";
-    case GoType::kInt: return "int";
-    case GoType::kFloat: return "float64";
-    case GoType::kString: return "string";
-    case GoType::kList: return "[]interface {}";
-    case GoType::kMap: return "map[string]interface {}";
-    case GoType::kTime: return "time.Time";
-    case GoType::kDuration: return "time.Duration";
-    case GoType::kAny: break;
-  }
-  return "interface {}";
-}
-
-// `value` as an argument of `type`, or nothing if it does not fit.
-std::optional<GoValue> Fit(const GoValue& value, GoType type) {
-  const auto is = [&value](Kind kind) { return value.kind() == kind; };
-  switch (type) {
-    case GoType::kAny: return value;
-    case GoType::kInt:
-      if (is(Kind::kInt)) return value;
-      if (is(Kind::kFloat) && value.is_constant() &&
-          value.AsFloat() == std::int64_t(value.AsFloat())) {
-        return GoValue::Int(static_cast<std::int64_t>(value.AsFloat()));
-      }
-      return std::nullopt;
-    case GoType::kFloat:
-      if (is(Kind::kFloat)) return value;
-      if (is(Kind::kInt) && value.is_constant()) return GoValue::Float(value.Number());
-      return std::nullopt;
-    case GoType::kDuration:
-      if (is(Kind::kDuration)) return value;
-      if (is(Kind::kInt) && value.is_constant()) {
-        return GoValue::Duration(std::chrono::nanoseconds(value.AsInt()));
-      }
-      return std::nullopt;
-    case GoType::kBool: return is(Kind::kBool) ? std::optional(value) : std::nullopt;
-    case GoType::kString: return is(Kind::kString) ? std::optional(value) : std::nullopt;
-    case GoType::kList: return is(Kind::kList) ? std::optional(value) : std::nullopt;
-    case GoType::kMap: return is(Kind::kMap) ? std::optional(value) : std::nullopt;
-    case GoType::kTime: return is(Kind::kTime) ? std::optional(value) : std::nullopt;
-  }
-  return std::nullopt;
-}
 
 const GoFunction* FindMethod(const GoValue& receiver, const std::string& name) {
   const GoFunctions* methods = nullptr;
@@ -418,7 +373,7 @@ class Frame {
       } else {
         value = *final;
       }
-      auto fitted = Fit(value, type);
+      auto fitted = FitGoArgument(value, type);
       if (!fitted) return WrongType(node, operand, value, type);
       args.push_back(std::move(*fitted));
     }
@@ -430,19 +385,10 @@ class Frame {
 
   Error WrongType(const GoNode& node, const GoNode* operand, const GoValue& value,
                   GoType type) const {
-    if (operand != nullptr && operand->kind == NodeKind::kConstant) {
-      const std::string_view word = type == GoType::kInt     ? "integer"
-                                    : type == GoType::kFloat ? "float"
-                                                             : GoTypeName(type);
-      return Fail(*operand, fmt::format("expected {}; found {}", word, operand->Text()));
-    }
-    const GoNode& at = operand != nullptr ? *operand : node;
-    if (operand != nullptr && operand->kind == NodeKind::kNil) {
-      return Fail(at, fmt::format("cannot assign nil to {}", GoTypeName(type)));
-    }
-    if (value.IsNil()) return Fail(at, fmt::format("invalid value; expected {}", GoTypeName(type)));
-    return Fail(at, fmt::format("wrong type for value; expected {}; got {}", GoTypeName(type),
-                                value.TypeName()));
+    const bool literal = operand != nullptr && operand->kind == NodeKind::kConstant;
+    const bool nil = operand != nullptr && operand->kind == NodeKind::kNil;
+    return Fail(operand != nullptr ? *operand : node,
+                MisfitText(value, type, literal ? &operand->text : nullptr, nil));
   }
 
   Run& run_;

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "daemon/formats/go_template_builtins.h"
-#include "daemon/formats/go_template_lexer.h"
 #include "daemon/formats/go_template_literals.h"
 #include "daemon/formats/go_template_printf.h"
+#include "daemon/formats/go_template_token_stream.h"
 
 namespace tocsin::formats {
 namespace {
@@ -16,17 +16,16 @@ namespace {
 // How a list of nodes ended.
 enum class ListEnd { kEof, kEnd, kElse };
 
-// After the first error the rest of the tokens reads as the end of the text, so
-// that every loop below ends; the error is what Run() returns.
-class Parser {
+// The grammar, over a stream that ends at the first error.
+class Parser : private GoTokenStream {
  public:
-  Parser(const std::string& name, std::string_view text, const GoFunctions& functions,
-         int max_depth)
-      : name_(name),
-        source_(std::make_shared<const std::string>(text)),
+  Parser(const std::string& name, std::shared_ptr<const std::string> source,
+         const GoFunctions& functions, int max_depth)
+      : GoTokenStream(name, *source),
+        name_(name),
+        source_(std::move(source)),
         functions_(functions),
-        max_depth_(max_depth),
-        tokens_(LexGoTemplate(*source_)) {}
+        max_depth_(max_depth) {}
 
   Result<std::vector<std::shared_ptr<const GoTemplateTree>>> Run() {
     GoNodePtr root = New(GoNodeKind::kList);
@@ -44,64 +43,13 @@ class Parser {
         root->children.push_back(std::move(node));
       }
     }
-    if (error_) return *error_;
+    if (error()) return *error();
     trees_[0] = Tree(name_, std::move(root));
     return std::move(trees_);
   }
 
  private:
-  // -- Tokens --
-
-  const GoLexeme& Peek() const { return tokens_[at_]; }
-  const GoLexeme& PeekNonSpace() {
-    while (tokens_[at_].token == GoToken::kSpace) ++at_;
-    return tokens_[at_];
-  }
-  GoLexeme Next() {
-    GoLexeme out = tokens_[at_];
-    line_ = out.line;
-    if (at_ + 1 < tokens_.size()) ++at_;
-    return out;
-  }
-  GoLexeme NextNonSpace() {
-    PeekNonSpace();
-    return Next();
-  }
-  GoToken PeekInAction() const {
-    std::size_t at = at_ + 1;
-    while (at < tokens_.size() && tokens_[at].token == GoToken::kSpace) ++at;
-    return at < tokens_.size() ? tokens_[at].token : GoToken::kEof;
-  }
-
-  void Fail(std::string message) {
-    if (!error_) {
-      error_ = Error{ErrorCode::kInvalidArgument,
-                     fmt::format("template: {}:{}: {}", name_, line_, message)};
-    }
-    tokens_.assign(1, GoLexeme{GoToken::kEof, "", 0, line_});
-    at_ = 0;
-  }
-
-  void Unexpected(const GoLexeme& token, std::string_view context) {
-    line_ = token.line;
-    if (token.token != GoToken::kError) {
-      return Fail(fmt::format("unexpected {} in {}", token.Shown(), context));
-    }
-    std::string extra;
-    if (action_line_ != 0 && action_line_ != token.line) {
-      extra = fmt::format(" in action started at {}:{}", name_, action_line_);
-      if (token.text.ends_with(" action")) extra.erase(0, std::string_view(" in action").size());
-    }
-    Fail(token.text + extra);
-  }
-
-  GoLexeme Expect(GoToken expected, std::string_view context) {
-    GoLexeme token = NextNonSpace();
-    if (token.token != expected) Unexpected(token, context);
-    return token;
-  }
-
-  GoNodePtr New(GoNodeKind kind) const { return New(kind, tokens_[at_]); }
+  GoNodePtr New(GoNodeKind kind) const { return New(kind, Peek()); }
   static GoNodePtr New(GoNodeKind kind, const GoLexeme& at) {
     auto node = std::make_unique<GoNode>();
     node->kind = kind;
@@ -141,9 +89,9 @@ class Parser {
       Unexpected(token, "input");
       return nullptr;
     }
-    action_line_ = token.line;
+    BeginAction(token.line);
     GoNodePtr node = Action(end);
-    action_line_ = 0;
+    EndAction();
     return node;
   }
 
@@ -183,8 +131,7 @@ class Parser {
       if (end != ListEnd::kEof) return end;
       if (node) list.children.push_back(std::move(node));
     }
-    line_ = Peek().line;
-    Fail("unexpected EOF");
+    FailHere("unexpected EOF");
     return ListEnd::kEof;
   }
 
@@ -258,11 +205,11 @@ class Parser {
   }
 
   void Definition() {
-    action_line_ = Next().line;
+    BeginAction(Next().line);
     NextNonSpace();
     std::string name = TemplateName("define clause");
     Expect(GoToken::kRightDelim, "define clause");
-    action_line_ = 0;
+    EndAction();
     Body(std::move(name), "define clause");
   }
 
@@ -292,7 +239,7 @@ class Parser {
   // `$x :=`, `$x =`, and in a range `$i, $x :=`.
   void Declarations(GoNode& pipe, std::string_view context) {
     while (PeekNonSpace().token == GoToken::kVariable) {
-      const std::size_t start = at_;
+      const std::size_t start = Mark();
       const GoLexeme variable = Next();
       const GoToken next = PeekNonSpace().token;
       if (next == GoToken::kAssign || next == GoToken::kDeclare) {
@@ -302,7 +249,7 @@ class Parser {
         return;
       }
       if (next != GoToken::kComma) {
-        at_ = start;
+        BackTo(start);
         return;
       }
       Next();
@@ -333,7 +280,7 @@ class Parser {
     GoNodePtr pipe = New(GoNodeKind::kPipe);
     if (!Enter()) return pipe;
     Declarations(*pipe, context);
-    while (!error_) {
+    while (!error()) {
       const GoLexeme token = PeekNonSpace();
       if (token.token == end) {
         Next();
@@ -482,22 +429,17 @@ class Parser {
   std::shared_ptr<const std::string> source_;
   const GoFunctions& functions_;
   const int max_depth_;
-  std::vector<GoLexeme> tokens_;
-  std::size_t at_ = 0;
-  int line_ = 1;
-  int action_line_ = 0;
   int depth_ = 0;
   int range_depth_ = 0;
   std::vector<std::string> variables_{"$"};
   std::vector<std::shared_ptr<const GoTemplateTree>> trees_;
-  std::optional<Error> error_;
 };
 
 }  // namespace
 
 Result<std::vector<std::shared_ptr<const GoTemplateTree>>> ParseGoTemplate(
     const std::string& name, std::string_view text, const GoFunctions& functions, int max_depth) {
-  return Parser(name, text, functions, max_depth).Run();
+  return Parser(name, std::make_shared<const std::string>(text), functions, max_depth).Run();
 }
 
 }  // namespace tocsin::formats

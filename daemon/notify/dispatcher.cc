@@ -39,17 +39,6 @@ Group NewGroup(const RouteNode& node, const GroupId& id, const model::Alert& ale
   return group;
 }
 
-// The next tick of a group whose ticks nobody wrote down: nothing happened at
-// them. A first flush that was missed is made up for at once.
-SteadyTime KeepPhase(const Group& group, Moment now) {
-  if (group.next_flush >= now.steady || !group.flushed) {
-    return std::max(group.next_flush, now.steady);
-  }
-  const auto interval = std::chrono::duration_cast<SteadyTime::duration>(IntervalOf(group));
-  const auto missed = (now.steady - group.next_flush) / interval + 1;
-  return group.next_flush + missed * interval;
-}
-
 }  // namespace
 
 bool Group::Knows(std::uint64_t fingerprint) const {
@@ -129,15 +118,25 @@ Step Dispatcher::Rebuild(std::map<GroupId, Group> old_groups, Moment now) {
       groups_[id] = std::move(group);
     }
   }
-  for (const auto& [id, group] : groups_) step.changes.groups.push_back(RowOf(group, now));
+  std::set<std::uint64_t> used;
+  for (auto& [id, group] : groups_) {
+    DropUnknownIntegrations(group);
+    used.insert(group.members.begin(), group.members.end());
+    step.changes.groups.push_back(RowOf(group, now));
+  }
   for (const auto& [fingerprint, alert] : alerts_) {
-    const bool used = std::any_of(groups_.begin(), groups_.end(), [&](const auto& item) {
-      return item.second.members.count(alert->fingerprint) > 0;
-    });
-    if (used) continue;
-    step.changes.forgotten_alerts.push_back(fingerprint);
+    if (!used.count(fingerprint)) step.changes.forgotten_alerts.push_back(fingerprint);
   }
   return step;
+}
+
+// What an integration that is gone was told can be told to nobody any more.
+void Dispatcher::DropUnknownIntegrations(Group& group) const {
+  const auto& integrations = IntegrationsOf(group);
+  std::erase_if(group.log, [&](const auto& item) {
+    return std::none_of(integrations.begin(), integrations.end(),
+                        [&](const auto& integration) { return integration.id == item.first; });
+  });
 }
 
 void Dispatcher::PlaceRestored(const TrackedAlert& alert,
@@ -157,7 +156,8 @@ void Dispatcher::PlaceRestored(const TrackedAlert& alert,
         placed.log = old->second.log;
         placed.hushed = old->second.hushed;
         placed.next_flush = std::min(old->second.next_flush, now.steady + IntervalOf(placed));
-        placed.next_flush = KeepPhase(placed, now);
+        // A tick that was missed is made up for at once; what was told stays told.
+        placed.next_flush = std::max(placed.next_flush, now.steady);
       }
       group = groups_.emplace(id, std::move(placed)).first;
     }
@@ -241,7 +241,9 @@ void Dispatcher::PlaceAlert(Step& step, const TrackedAlert* known, const Tracked
     if (member && !at_once) continue;
     Group& touched = Touch(step, id);
     touched.members.insert(alert.fingerprint);
-    if (at_once && touched.flushed) touched.next_flush = now.steady;
+    if (!at_once || !touched.flushed) continue;
+    touched.next_flush = now.steady;
+    step.changes.groups.push_back(RowOf(touched, now));
   }
 }
 

@@ -100,11 +100,15 @@ class Dispatcher {
   Judgement Judge(const Group& group, const TrackedAlert& alert, const Inhibitor& inhibitor,
                   WallTime now) const;
   const std::vector<IntegrationConfig>& IntegrationsOf(const Group& group) const;
+  // What a flush of this group for `integration` would decide now.
+  Decision Foresee(const Group& group, const IntegrationConfig& integration,
+                   const Inhibitor& inhibitor, WallTime now) const;
 
  private:
   struct Look;  // What one PlanDue sees (dispatcher_flush.cc).
 
   Step Rebuild(std::map<GroupId, Group> old_groups, Moment now);
+  void DropUnknownIntegrations(Group& group) const;
   void PlaceRestored(const TrackedAlert& alert, const std::map<GroupId, Group>& old_groups,
                      Moment now);
   void PlaceAlert(Step& step, const TrackedAlert* known, const TrackedAlert& alert,

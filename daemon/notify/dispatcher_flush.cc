@@ -186,6 +186,21 @@ bool Dispatcher::FlushIntegration(Look& look, Group& group, const IntegrationCon
   return true;
 }
 
+Decision Dispatcher::Foresee(const Group& group, const IntegrationConfig& integration,
+                             const Inhibitor& inhibitor, WallTime now) const {
+  std::vector<MemberState> members;
+  for (const std::uint64_t fingerprint : group.members) {
+    const auto alert = alerts_.find(fingerprint);
+    if (alert == alerts_.end()) continue;
+    const Judgement judgement = Judge(group, *alert->second, inhibitor, now);
+    members.push_back({fingerprint, alert->second->resolved, judgement.quiet});
+  }
+  const auto entry = group.log.find(integration.id);
+  const Millis repeat = group.route ? group.route->repeat_interval : Millis::max();
+  return Decide(entry == group.log.end() ? LogEntry{} : entry->second, members,
+                TraitsOf(integration), repeat, now);
+}
+
 Notification Dispatcher::Compose(const Look& look, const Group& group,
                                  const Decision& decision) const {
   Notification notification;

@@ -25,4 +25,8 @@ struct TargetPage {
   std::shared_ptr<const model::MetricBatch> batch;
 };
 
+// What poll itself says of the target beside its own rows: up, how long it took, and
+// the kind's verdict.
+std::shared_ptr<const model::MetricBatch> VerdictsOf(const TargetPage& page);
+
 }  // namespace tocsin::poll

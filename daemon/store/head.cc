@@ -87,7 +87,7 @@ std::optional<model::SeriesRef> Head::Create(const model::Labels& labels,
   });
   if (entry == last) return std::nullopt;
   Series& series = Insert(labels, archived->history_id, now_ms);
-  series.ContinueHistory(entry->second.first_ms, entry->second.last_ms);
+  series.ContinueHistory(entry->second.first_ms, entry->second.last_ms, archived->last_value);
   archive_.erase(entry);
   ++directory_version_;
   return model::SeriesRef{series.ref_id(), series.labels()};
@@ -152,7 +152,7 @@ void Head::Restore(const model::Labels& labels, const ArchivedSeries& series, bo
   if (by_labels_.contains(labels) || replaying_.contains(series.history_id)) return;
   Series& restored = Insert(labels, series.history_id, now_ms);
   restored.set_registered(true);
-  if (has_chunks) restored.ContinueHistory(series.first_ms, series.last_ms);
+  if (has_chunks) restored.ContinueHistory(series.first_ms, series.last_ms, series.last_value);
   replaying_.emplace(series.history_id, SlotOf(restored.ref_id()));
   next_history_id_ = std::max(next_history_id_, series.history_id + 1);
 }

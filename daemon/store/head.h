@@ -43,6 +43,7 @@ struct ArchivedSeries {
   std::uint64_t history_id = 0;
   std::int64_t first_ms = 0;
   std::int64_t last_ms = 0;
+  std::optional<double> last_value;  // Only when the series comes back to the head.
 };
 
 // Series taken out of the head, kept while a selection that might read them lives.

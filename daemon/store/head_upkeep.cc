@@ -173,7 +173,7 @@ std::vector<Head::Collected> Head::CollectIdle(std::int64_t before_ms, std::size
       removed.emplace_back(slot, series.labels());
       if (!series.registered()) continue;
       collected.push_back({series.labels(),
-                           {series.history_id(), series.first_ms(), series.last_ms()},
+                           {series.history_id(), series.first_ms(), series.last_ms(), {}},
                            series.has_history()});
       if (!series.has_history()) continue;
       archive_.emplace(series.labels().Fingerprint(), collected.back().series);

@@ -38,18 +38,21 @@ bool ReadChunk(std::string_view bytes, model::TimeRange range, model::SampleColu
   return count != 0;
 }
 
-void Series::ContinueHistory(std::int64_t first_ms, std::int64_t last_ms) {
+void Series::ContinueHistory(std::int64_t first_ms, std::int64_t last_ms,
+                             std::optional<double> last_value) {
   has_history_ = true;
   registered_ = true;
   first_ms_ = std::min(first_ms_, first_ms);
   last_ms_ = std::max(last_ms_, last_ms);
+  has_last_value_ = last_value.has_value();
+  last_value_ = last_value.value_or(0);
 }
 
 AppendVerdict Series::Append(std::int64_t time_ms, double value, std::uint64_t sequence,
                              std::int64_t now_ms) {
   if (ever_had_samples() && time_ms <= last_ms_) {
     if (time_ms < last_ms_) return AppendVerdict::kOutOfOrder;
-    // Of a series back from history the last value is not known here.
+    // The last value is unknown if history could not be read.
     if (!has_last_value_) return AppendVerdict::kOutOfOrder;
     return SameBits(value, last_value_) ? AppendVerdict::kSame : AppendVerdict::kDuplicate;
   }
@@ -67,7 +70,8 @@ AppendVerdict Series::Append(std::int64_t time_ms, double value, std::uint64_t s
   last_value_ = value;
   has_last_value_ = true;
   touched_at_ms_ = now_ms;
-  if (tail_count_ == kTailSamples) {
+  if (tail_count_ == tail_limit_) {
+    tail_limit_ = kTailSamples;
     CompressTail(now_ms, open_count_ + tail_count_ + kTailSamples > kMaxChunkSamples);
   }
   return AppendVerdict::kStored;

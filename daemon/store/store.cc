@@ -49,6 +49,7 @@ Result<model::SeriesRef> Store::Rep::Resolve(const model::Labels& labels) {
       const auto of_entry = history_->LabelsOf(entry.history_id);
       if (of_entry.ok() && of_entry->has_value() && **of_entry == labels) archived = entry;
     }
+    if (archived.has_value()) archived->last_value = LastValueOf(*archived);
     Head::Refusal refusal = Head::Refusal::kNone;
     auto created = head_.Create(labels, archived, entries.size(), NowMs(), refusal);
     if (created.has_value()) return *std::move(created);
@@ -67,6 +68,14 @@ Result<model::SeriesRef> Store::Rep::Resolve(const model::Labels& labels) {
     }
   }
   return Error{ErrorCode::kInternal, labels.Text() + ": the archive kept changing"};
+}
+
+std::optional<double> Store::Rep::LastValueOf(const ArchivedSeries& series) const {
+  model::SampleColumns last;
+  const auto read =
+      history_->ReadSamples(series.history_id, {series.last_ms, series.last_ms}, last);
+  if (!read.ok() || last.size() != 1) return std::nullopt;
+  return last.values[0];
 }
 
 Result<model::CommitOutcome> Store::Rep::Commit(std::span<const model::SeriesSample> samples) {

@@ -21,7 +21,6 @@ constexpr int kSaveBatches = 400;  // Per tick.
 constexpr int kDeleteBatchChunks = 512;
 constexpr int kDeleteBatches = 20;  // Per tick.
 constexpr std::size_t kCollectLimit = 10'000;
-constexpr int kFlushSyncs = 20;  // Attempts while readers hold the checkpoint up.
 
 }  // namespace
 
@@ -143,11 +142,10 @@ Result<> Store::Rep::ForgetEmpty(std::vector<std::uint64_t> series) {
 }
 
 void Store::Rep::CollectIdle() {
-  const Millis idle = std::max<Millis>(kRefLifetime, std::min(config_.memory_window, kMaxOpenAge));
   std::vector<std::uint64_t> unsaved;
   std::vector<std::uint64_t> archived;
   for (const Head::Collected& collected :
-       head_.CollectIdle(NowMs() - idle.count(), kCollectLimit)) {
+       head_.CollectIdle(NowMs() - kRefLifetime.count(), kCollectLimit)) {
     (collected.has_history ? archived : unsaved).push_back(collected.series.history_id);
   }
   if (history_ == nullptr || disk_failing_) return;
@@ -172,13 +170,7 @@ Result<> Store::Rep::Flush() {
   const auto flush = [&]() -> Result<> {
     if (history_->damaged()) TOCSIN_RETURN_IF_ERROR(Repair());
     TOCSIN_RETURN_IF_ERROR(WritePending());
-    Result<> synced = Sync();
-    for (int attempt = 1;
-         attempt < kFlushSyncs && !synced.ok() && synced.error().code == ErrorCode::kUnavailable;
-         ++attempt) {
-      synced = Sync();
-    }
-    return synced;
+    return Sync();
   };
   const auto flushed = flush();
   Note(flushed, "flush");

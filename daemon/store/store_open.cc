@@ -40,10 +40,11 @@ Result<> Store::Rep::ReplayRows(std::uint64_t& last_sequence) {
           const std::uint64_t id = sample.history_id;
           if (head_.Holds(id) || unknown.contains(id)) continue;
           TOCSIN_ASSIGN_OR_RETURN(const auto labels, history_->LabelsOf(id));
-          TOCSIN_ASSIGN_OR_RETURN(const auto extent, history_->Extent(id));
+          TOCSIN_ASSIGN_OR_RETURN(auto extent, history_->Extent(id));
+          if (extent.has_value()) extent->last_value = LastValueOf(*extent);
           if (labels.has_value()) {
-            head_.Restore(*labels, extent.value_or(ArchivedSeries{id, 0, 0}), extent.has_value(),
-                          now_ms);
+            head_.Restore(*labels, extent.value_or(ArchivedSeries{id, 0, 0, {}}),
+                          extent.has_value(), now_ms);
           } else {
             unknown.insert(id);
           }

@@ -45,6 +45,7 @@ class Store::Rep {
   const Head& head() const { return head_; }
 
  private:
+  std::optional<double> LastValueOf(const ArchivedSeries& series) const;
   Result<> Replay();
   Result<> ReplayRows(std::uint64_t& last_sequence);
   Result<> FillDirectory();

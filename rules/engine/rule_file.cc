@@ -147,7 +147,12 @@ bool HasWildcard(const std::string& path) { return path.find_first_of("*?[") != 
 // The paths that one entry of `rules` stands for.
 Result<std::vector<std::string>> PathsOf(const std::string& entry, FileSystem& files,
                                          const std::string& builtin_folder) {
-  if (entry == kBuiltinRules) return files.Glob(builtin_folder + "/*.yaml");
+  if (entry == kBuiltinRules) {
+    TOCSIN_ASSIGN_OR_RETURN(auto paths, files.Glob(builtin_folder + "/*.yaml"));
+    // Their unit tests lie beside them.
+    std::erase_if(paths, [](const std::string& path) { return path.ends_with(".test.yaml"); });
+    return paths;
+  }
   if (HasWildcard(entry)) return files.Glob(entry);
   return std::vector<std::string>{entry};
 }

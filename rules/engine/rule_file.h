@@ -66,8 +66,8 @@ std::vector<RuleGroup> LoadRuleFile(std::string_view text, const std::string& fi
                                     ConfigErrors& errors);
 
 // Reads every file that `config` names; "builtin" is every *.yaml in
-// `builtin_folder`. A file that several patterns match is read once. A path
-// without wildcards must exist; a pattern may match nothing.
+// `builtin_folder` but the unit tests, *.test.yaml. A file that several patterns match is read
+// once. A path without wildcards must exist; a pattern may match nothing.
 RuleSet LoadRuleSet(const RulesConfig& config, FileSystem& files, const std::string& builtin_folder,
                     ConfigErrors& errors);
 

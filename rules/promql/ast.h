@@ -22,11 +22,15 @@ std::string_view ValueTypeText(ValueType type);
 // "scalar", "string", "vector", "matrix": as the query API says it.
 std::string_view ValueTypeName(ValueType type);
 
-// Bytes of the parsed text: [start, end).
+// Bytes of the parsed text: [start, end), and where start is for people.
 struct PositionRange {
   int start = 0;
   int end = 0;
+  int line = 1;    // From 1.
+  int column = 1;  // From 1, in bytes.
 };
+
+std::string PositionText(const PositionRange& position);  // "1:5"
 
 enum class ExprKind {
   kNumber,

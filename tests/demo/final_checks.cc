@@ -11,10 +11,16 @@ namespace {
 using nlohmann::json;
 
 // One series of each kind of target, and what the rules make.
-constexpr const char* kPushedSeries[] = {
-    "up",           "pg_up",           "pg_stat_activity_count", "pg_query_duration_seconds_bucket",
-    "pgbouncer_up", "redis_up",        "probe_success",          "app_pool_in_use",
-    "bookings_total", "node_cpu_seconds_total"};
+constexpr const char* kPushedSeries[] = {"up",
+                                         "pg_up",
+                                         "pg_stat_activity_count",
+                                         "pg_query_duration_seconds_bucket",
+                                         "pgbouncer_up",
+                                         "redis_up",
+                                         "probe_success",
+                                         "app_pool_in_use",
+                                         "bookings_total",
+                                         "node_cpu_seconds_total"};
 
 Check Make(std::string what, const std::vector<std::string>& problems) {
   return {std::move(what), fmt::format("{}", fmt::join(problems, "; "))};
@@ -33,7 +39,7 @@ void Collect(const json& panels, std::vector<PanelExpression>& expressions) {
 
 std::string FillVariables(std::string expression) {
   RE2::GlobalReplace(&expression, R"(\$(__rate_interval|__interval|__range)\b)", "20s");
-  RE2::GlobalReplace(&expression, R"(\$\{?\w+\}?)", ".+");
+  RE2::GlobalReplace(&expression, R"(\$\{?[A-Za-z_]\w*\}?)", ".+");
   return expression;
 }
 

@@ -74,7 +74,8 @@ Result<bool> Show(const Arguments& arguments, const std::vector<Step>& steps) {
   Screen screen;
   testing::TemporaryFolder folder;
   screen.Title("Starting the servers in " + folder.path());
-  TOCSIN_ASSIGN_OR_RETURN(const auto application, CopyProgram(arguments.application, folder.path()));
+  TOCSIN_ASSIGN_OR_RETURN(const auto application,
+                          CopyProgram(arguments.application, folder.path()));
   TOCSIN_ASSIGN_OR_RETURN(const auto tocsin, CopyProgram(arguments.tocsin, folder.path()));
   TOCSIN_ASSIGN_OR_RETURN(
       const auto servers,
@@ -83,9 +84,9 @@ Result<bool> Show(const Arguments& arguments, const std::vector<Step>& steps) {
                       .application = application,
                       .user = kUnprivileged,
                       .on_ready = [&](auto name, auto address) { screen.Ready(name, address); }}));
-  TOCSIN_ASSIGN_OR_RETURN(
-      const auto standins,
-      StandIns::Start([&](const Message& message) { screen.Arrived(message); }));
+  TOCSIN_ASSIGN_OR_RETURN(const auto standins, StandIns::Start([&](const Message& message) {
+                            screen.Arrived(message);
+                          }));
   screen.Ready("Slack", "a stand-in that checks what it gets");
   screen.Ready("PagerDuty", "a stand-in that checks what it gets");
   LogMeter log(servers->log_folder(), "booking");
@@ -116,14 +117,15 @@ Result<bool> Show(const Arguments& arguments, const std::vector<Step>& steps) {
     TOCSIN_RETURN_IF_ERROR(WriteResult(arguments.result, outcomes, checks));
     screen.Note("written to " + fs::absolute(arguments.result).string());
   }
-  if (scenario.left()) return false;
+  // Who leaves before the end has seen enough, unless it was the daemon that left.
+  if (scenario.left()) return !arguments.exit && daemon->Running();
   const bool good = AllGood(outcomes, checks) && outcomes.size() == steps.size();
   if (!good) screen.Note("the daemon's own words:\n" + daemon->Output());
   if (arguments.exit) return good;
   screen.Note(fmt::format("the API answers at http://127.0.0.1:{}; Ctrl-C ends everything",
                           daemon->api().port()));
   scenario.Idle();
-  return good;
+  return good && daemon->Running();
 }
 
 int Main(int argc, char** argv) {

@@ -85,8 +85,8 @@ std::optional<double> LogMeter::P95(std::chrono::seconds span) const {
     if (at >= since) seconds.push_back(taken);
   }
   if (seconds.empty()) return std::nullopt;
-  const auto rank = static_cast<std::size_t>(
-      std::ceil(0.95 * static_cast<double>(seconds.size())) - 1);
+  const auto rank =
+      static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(seconds.size())) - 1);
   std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(rank),
                    seconds.end());
   return seconds[rank];

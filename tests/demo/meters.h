@@ -34,9 +34,9 @@ class LogMeter {
   void TakeLine(std::string_view line);
 
   const std::string folder_;
-  const std::string suffix_;                      // "@booking LOG:".
-  std::map<std::string, std::int64_t> offsets_;   // Read so far, by file.
-  std::map<std::string, double> prepared_;        // Parse and bind, by pid, in ms.
+  const std::string suffix_;                                     // "@booking LOG:".
+  std::map<std::string, std::int64_t> offsets_;                  // Read so far, by file.
+  std::map<std::string, double> prepared_;                       // Parse and bind, by pid, in ms.
   std::deque<std::pair<Clock::time_point, double>> statements_;  // When read, seconds.
 };
 

@@ -19,11 +19,12 @@ std::string Value(const std::optional<double>& value, const std::string& unit) {
   return value ? fmt::format("{:.4g} {}", *value, unit) : "-";
 }
 
-// Seconds from one moment to another.
+// Seconds from one moment to another; never negative, though what the API shows at
+// the next poll may follow what a vendor received at once.
 std::string Span(const std::optional<WallTime>& from, const std::optional<WallTime>& to) {
   if (!from || !to) return "-";
   const std::chrono::duration<double> span = *to - *from;
-  return fmt::format("{:.1f} s", span.count());
+  return fmt::format("{:.1f} s", std::max(0.0, span.count()));
 }
 
 ordered_json Time(const std::optional<WallTime>& time) {
@@ -77,24 +78,25 @@ bool AllGood(const std::vector<Outcome>& outcomes, const std::vector<Check>& che
 }
 
 std::string Table(const std::vector<Outcome>& outcomes, const std::vector<Check>& checks) {
-  std::string table = fmt::format("{:<{}} {:<9} {:>10} {:>10} {:>8} {:>8} {:>9}\n", "signal",
-                                  kNameWidth, "severity", "tocsin", "measured", "fired", "told",
-                                  "resolved");
+  std::string table =
+      fmt::format("{:<{}} {:<9} {:>10} {:>10} {:>8} {:>8} {:>9}\n", "signal", kNameWidth,
+                  "severity", "tocsin", "measured", "fired", "told", "resolved");
   for (const auto& outcome : outcomes) {
     const Step& step = outcome.step;
     const auto& told = step.severity == "critical" ? outcome.paged : outcome.told_slack;
     const auto& told_resolved =
         step.severity == "critical" ? outcome.page_resolved : outcome.told_slack_resolved;
-    table += fmt::format("{:<{}} {:<9} {:>10} {:>10} {:>8} {:>8} {:>9}  {}\n", step.signal,
-                         kNameWidth, step.severity, Value(outcome.value_seen, step.unit),
-                         Value(outcome.value_measured, step.unit),
-                         Span(outcome.breached, outcome.fired), Span(outcome.fired, told),
-                         Span(outcome.ended, told_resolved),
-                         outcome.problem.empty() ? "ok" : outcome.problem);
+    table +=
+        fmt::format("{:<{}} {:<9} {:>10} {:>10} {:>8} {:>8} {:>9}  {}\n", step.signal, kNameWidth,
+                    step.severity, Value(outcome.value_seen, step.unit),
+                    Value(outcome.value_measured, step.unit), Span(outcome.breached, outcome.fired),
+                    Span(outcome.fired, told), Span(outcome.ended, told_resolved),
+                    outcome.problem.empty() ? "ok" : outcome.problem);
   }
   if (!outcomes.empty()) {
-    table += "fired: after the demo saw the breach. told: after it fired. resolved: told so, after "
-             "the condition ended.\n";
+    table +=
+        "fired: after the demo saw the breach. told: after it fired. resolved: told so, after "
+        "the condition ended.\n";
   }
   for (const auto& check : checks) {
     table += fmt::format("{:<{}} {}\n", check.what, kNameWidth,
@@ -110,9 +112,8 @@ Result<> WriteResult(const std::string& path, const std::vector<Outcome>& outcom
                          {"checks", ordered_json::array()}};
   for (const auto& outcome : outcomes) result["rows"].push_back(Row(outcome));
   for (const auto& check : checks) {
-    result["checks"].push_back({{"what", check.what},
-                                {"passed", check.problem.empty()},
-                                {"problem", check.problem}});
+    result["checks"].push_back(
+        {{"what", check.what}, {"passed", check.problem.empty()}, {"problem", check.problem}});
   }
   return WriteText(path, result.dump(2) + "\n");
 }

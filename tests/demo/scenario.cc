@@ -69,7 +69,7 @@ std::vector<Outcome> Scenario::Run(const std::vector<Step>& steps) {
     const auto condition = steps[i].condition(surroundings_);
     Walk(outcome, *condition);
     condition_ = nullptr;
-    if (!outcome.problem.empty()) screen_.Problem(outcome.problem);
+    if (!outcome.problem.empty() && !left_) screen_.Problem(outcome.problem);
     outcomes.push_back(std::move(outcome));
   }
   return outcomes;
@@ -214,8 +214,7 @@ const Transition* Scenario::Find(const Outcome& outcome, const std::string& seve
                                  const std::string& state, WallTime since) const {
   const auto& transitions = daemon_.transitions();
   const auto found = std::find_if(transitions.begin(), transitions.end(), [&](const auto& t) {
-    return t.at >= since && t.state == state &&
-           t.alert.Label("alertname") == outcome.step.alert &&
+    return t.at >= since && t.state == state && t.alert.Label("alertname") == outcome.step.alert &&
            t.alert.Label("severity") == severity;
   });
   return found == transitions.end() ? nullptr : &*found;

@@ -34,7 +34,7 @@ struct Step {
 // What happened in a step. Times that never came are empty.
 struct Outcome {
   Step step;
-  std::string problem;  // Empty: everything happened as it should.
+  std::string problem;                   // Empty: everything happened as it should.
   std::optional<double> value_seen;      // By Tocsin, when the alert fired.
   std::optional<double> value_measured;  // By the demo at that moment.
   std::optional<WallTime> begun;         // The condition.

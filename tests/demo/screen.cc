@@ -81,8 +81,8 @@ void Screen::Ready(std::string_view name, std::string_view address) {
 void Screen::Target(const SeenTarget& target) {
   const auto colour = target.health == "up" ? kGreen : target.health == "down" ? kRed : kPlain;
   const auto reason = target.error.empty() ? "" : "  " + Short(target.error, 100);
-  Line(colour, "target", fmt::format("{:<10} {} {}{}", target.job, target.instance, target.health,
-                                     reason));
+  Line(colour, "target",
+       fmt::format("{:<10} {} {}{}", target.job, target.instance, target.health, reason));
 }
 
 void Screen::Alert(const SeenAlert& alert, std::string_view state) {

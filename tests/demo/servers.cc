@@ -69,8 +69,7 @@ Result<std::string> ReadText(const std::string& path) {
 
 Servers::Servers(Options options)
     : options_(std::move(options)),
-      max_connections_(kPlannedConnections +
-                       static_cast<int>(std::thread::hardware_concurrency())),
+      max_connections_(kPlannedConnections + static_cast<int>(std::thread::hardware_concurrency())),
       pgbouncer_port_(FreePort()),
       redis_port_(FreePort()),
       prometheus_port_(FreePort()),
@@ -160,24 +159,21 @@ Result<std::unique_ptr<ChildProcess>> Servers::Launch(const std::string& name,
 
 Result<> Servers::StartPgBouncer() {
   TOCSIN_ASSIGN_OR_RETURN(const auto folder, MakeFolder("pgbouncer", options_.user));
-  const std::string ini = "[databases]\nbooking = host=127.0.0.1 port=" +
-                          std::to_string(postgres_->port()) +
-                          " dbname=booking\n\n"
-                          "[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " +
-                          std::to_string(pgbouncer_port_) +
-                          "\nunix_socket_dir =\nauth_type = trust\nauth_file = " + folder +
-                          "/users.txt\nstats_users = tocsin\npool_mode = transaction\n"
-                          "max_client_conn = 500\ndefault_pool_size = " +
-                          std::to_string(kPgBouncerPoolSize) + "\n";
+  const std::string ini =
+      "[databases]\nbooking = host=127.0.0.1 port=" + std::to_string(postgres_->port()) +
+      " dbname=booking\n\n"
+      "[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " +
+      std::to_string(pgbouncer_port_) +
+      "\nunix_socket_dir =\nauth_type = trust\nauth_file = " + folder +
+      "/users.txt\nstats_users = tocsin\npool_mode = transaction\n"
+      "max_client_conn = 500\ndefault_pool_size = " +
+      std::to_string(kPgBouncerPoolSize) + "\n";
   TOCSIN_RETURN_IF_ERROR(WriteText(folder + "/pgbouncer.ini", ini));
   TOCSIN_RETURN_IF_ERROR(WriteText(folder + "/users.txt", "\"booking\" \"\"\n\"tocsin\" \"\"\n"));
-  TOCSIN_ASSIGN_OR_RETURN(pgbouncer_, Launch("pgbouncer",
-                                             {Program("pgbouncer"), folder + "/pgbouncer.ini"},
-                                             [this] {
-                                               return testing::PostgresSession::Connect(
-                                                          BookingDsn() + " connect_timeout=2")
-                                                   .ok();
-                                             }));
+  TOCSIN_ASSIGN_OR_RETURN(
+      pgbouncer_, Launch("pgbouncer", {Program("pgbouncer"), folder + "/pgbouncer.ini"}, [this] {
+        return testing::PostgresSession::Connect(BookingDsn() + " connect_timeout=2").ok();
+      }));
   return {};
 }
 
@@ -194,22 +190,21 @@ Result<> Servers::StartPrometheus() {
   TOCSIN_ASSIGN_OR_RETURN(const auto folder, MakeFolder("prometheus", options_.user));
   TOCSIN_RETURN_IF_ERROR(WriteText(folder + "/prometheus.yml", "global: {}\n"));
   TOCSIN_ASSIGN_OR_RETURN(
-      prometheus_,
-      Launch("prometheus",
-             {Program("prometheus"), "--config.file=" + folder + "/prometheus.yml",
-              "--storage.tsdb.path=" + folder + "/data",
-              "--web.listen-address=" + Loopback(prometheus_port_),
-              "--web.enable-remote-write-receiver", "--log.level=warn"},
-             [this] { return Answers(prometheus_port_, "/-/ready"); }));
+      prometheus_, Launch("prometheus",
+                          {Program("prometheus"), "--config.file=" + folder + "/prometheus.yml",
+                           "--storage.tsdb.path=" + folder + "/data",
+                           "--web.listen-address=" + Loopback(prometheus_port_),
+                           "--web.enable-remote-write-receiver", "--log.level=warn"},
+                          [this] { return Answers(prometheus_port_, "/-/ready"); }));
   return {};
 }
 
 Result<> Servers::StartPushgateway() {
-  TOCSIN_ASSIGN_OR_RETURN(
-      pushgateway_, Launch("prometheus-pushgateway",
-                           {Program("prometheus-pushgateway"),
-                            "--web.listen-address=" + Loopback(pushgateway_port_)},
-                           [this] { return Answers(pushgateway_port_, "/-/ready"); }));
+  TOCSIN_ASSIGN_OR_RETURN(pushgateway_,
+                          Launch("prometheus-pushgateway",
+                                 {Program("prometheus-pushgateway"),
+                                  "--web.listen-address=" + Loopback(pushgateway_port_)},
+                                 [this] { return Answers(pushgateway_port_, "/-/ready"); }));
   return {};
 }
 

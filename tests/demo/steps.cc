@@ -26,10 +26,10 @@ std::vector<Step> P95Steps() {
   const auto at = [](double seconds) {
     return [seconds](Surroundings surroundings) { return SlowStatements(surroundings, seconds); };
   };
-  return {{"p95", "query response time, P95", "QueryResponseTimeP95", "warning", 0.5, 1, "s",
-           at(0.7)},
-          {"p95", "query response time, P95", "QueryResponseTimeP95", "critical", 1, kAbove, "s",
-           at(1.6)}};
+  return {
+      {"p95", "query response time, P95", "QueryResponseTimeP95", "warning", 0.5, 1, "s", at(0.7)},
+      {"p95", "query response time, P95", "QueryResponseTimeP95", "critical", 1, kAbove, "s",
+       at(1.6)}};
 }
 
 std::vector<Step> CacheSteps() {
@@ -50,13 +50,15 @@ std::vector<Step> CpuSteps() {
 
 std::vector<Step> ResponseSteps() {
   constexpr int kStallSeconds = 6;
-  const auto stall = [](Surroundings surroundings) {
-    return StallApplication(surroundings, kStallSeconds);
+  const auto stall = [](bool measure_probes) {
+    return [measure_probes](Surroundings surroundings) {
+      return StallApplication(surroundings, kStallSeconds, measure_probes);
+    };
   };
   return {{"response", "probes answered within 5 s", "ApplicationResponseTime", "critical", -1, 95,
-           "%", stall},
+           "%", stall(/*measure_probes=*/true)},
           {"response", "requests answered within 5 s", "ApplicationRequestTime", "critical", -1, 95,
-           "%", stall}};
+           "%", stall(/*measure_probes=*/false)}};
 }
 
 void Add(std::vector<Step>& steps, const std::vector<Step>& more) {

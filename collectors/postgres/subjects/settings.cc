@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <chrono>
 
 #include "collectors/postgres/subject.h"
 #include "daemon/base/text.h"
@@ -51,14 +51,22 @@ std::optional<double> ParseSetting(std::string_view value, std::string_view type
   return ParseDouble(value);
 }
 
+namespace {
+
+// Reading all settings is the dearest of the usual queries; they change with a
+// reload, a promotion, or a new connection.
+constexpr std::chrono::minutes kReadAgainAfter{10};
+
 // The value that everybody has: our own session's limits are not the server's.
-Result<> CollectSettings(SubjectRun& run) {
+Result<> ReadSettings(SubjectRun& run) {
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       run.Query("SELECT name, CASE WHEN source = 'session' THEN reset_val ELSE setting END,"
                 " coalesce(unit, ''), short_desc, vartype FROM pg_settings"
                 " WHERE vartype IN ('bool', 'integer', 'real') AND name NOT IN"
                 " ('sync_commit_cancel_wait', 'google_dataplex.max_messages')"));
+  auto& gauges = run.memory.gauges;
+  gauges.clear();
   for (int row = 0; row < rows.size(); ++row) {
     auto value = ParseSetting(rows.Text(row, 1), rows.Text(row, 4));
     if (!value) continue;
@@ -74,7 +82,29 @@ Result<> CollectSettings(SubjectRun& run) {
       help.append(" [Units converted to ").append(unit.base).append(".]");
       if (*value != -1) *value *= unit.factor;
     }
-    run.out.Gauge(name, help, *value);
+    gauges.push_back({std::move(name), std::move(help), *value});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> CollectSettings(SubjectRun& run) {
+  TOCSIN_ASSIGN_OR_RETURN(
+      const Rows state,
+      run.Query("SELECT concat(pg_conf_load_time(), ' ', pg_is_in_recovery(), ' ',"
+                " pg_backend_pid())"));
+  const std::string key(state.size() == 1 ? state.Text(0, 0) : std::string_view());
+  const SteadyTime now = run.context.clock.SteadyNow();
+  SubjectMemory& memory = run.memory;
+  if (memory.key.empty() || memory.key != key || now - memory.read_at >= kReadAgainAfter) {
+    memory.key.clear();
+    TOCSIN_RETURN_IF_ERROR(ReadSettings(run));
+    memory.key = key;
+    memory.read_at = now;
+  }
+  for (const NamedGauge& gauge : memory.gauges) {
+    run.out.Gauge(gauge.name, gauge.help, gauge.value);
   }
   return {};
 }

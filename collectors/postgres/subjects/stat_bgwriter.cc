@@ -83,7 +83,7 @@ Result<> CollectStatBgwriter(SubjectRun& run) {
                    "pg_stat_io.fsyncs"),
            Counter("pg_stat_bgwriter_buffers_alloc_total", "buffers_alloc",
                    "Number of buffers allocated", "pg_stat_bgwriter.buffers_alloc"),
-           Counter("pg_stat_bgwriter_stats_reset_total", "extract(epoch FROM stats_reset)",
+           Counter("pg_stat_bgwriter_stats_reset_total", "floor(extract(epoch FROM stats_reset))",
                    "Time at which these statistics were last reset", "pg_stat_bgwriter.stats_reset",
                    IfNull::kZero)},
       .from = "pg_stat_bgwriter"};
@@ -111,7 +111,7 @@ Result<> CollectStatCheckpointer(SubjectRun& run) {
                  Counter("pg_stat_checkpointer_buffers_written_total", "buffers_written",
                          "Number of buffers written during checkpoints", {}),
                  Counter("pg_stat_checkpointer_stats_reset_total",
-                         "extract(epoch FROM stats_reset)",
+                         "floor(extract(epoch FROM stats_reset))",
                          "Time at which these statistics were last reset", {}, IfNull::kZero)},
       .from = "pg_stat_checkpointer"};
   return CollectSelect(run, select);

@@ -52,7 +52,7 @@ std::vector<ValueColumn> Columns() {
               "Time spent reading data file blocks by backends in this database, in milliseconds"),
       Counter("pg_stat_database_blk_write_time", "blk_write_time",
               "Time spent writing data file blocks by backends in this database, in milliseconds"),
-      Counter("pg_stat_database_stats_reset", "extract(epoch FROM stats_reset)",
+      Counter("pg_stat_database_stats_reset", "floor(extract(epoch FROM stats_reset))",
               "Time at which these statistics were last reset"),
   };
 }
@@ -92,7 +92,7 @@ Select Make011() {
   add("pg_stat_database_sessions_killed", "sessions_killed", "pg_stat_database.sessions_killed");
   add("pg_stat_database_checksum_failures", "checksum_failures",
       "pg_stat_database.checksum_failures");
-  add("pg_stat_database_checksum_last_failure", "extract(epoch FROM checksum_last_failure)",
+  add("pg_stat_database_checksum_last_failure", "floor(extract(epoch FROM checksum_last_failure))",
       "pg_stat_database.checksum_last_failure");
   return select;
 }

@@ -25,11 +25,10 @@ const prometheus::Histogram::BucketBoundaries kBuckets = {0.005, 0.01, 0.025, 0.
 
 struct ServiceMetrics::Impl {
   prometheus::Registry registry;
-  prometheus::Family<prometheus::Histogram>& durations =
-      prometheus::BuildHistogram()
-          .Name("http_request_duration_seconds")
-          .Help("Time to answer a request.")
-          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& durations = prometheus::BuildHistogram()
+                                                             .Name("http_request_duration_seconds")
+                                                             .Help("Time to answer a request.")
+                                                             .Register(registry);
   prometheus::Counter& bookings = prometheus::BuildCounter()
                                       .Name("bookings_total")
                                       .Help("Appointments booked.")

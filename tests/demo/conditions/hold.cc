@@ -94,9 +94,7 @@ class PostgresConnections : public Condition {
     return {};
   }
 
-  std::optional<double> Measure() override {
-    return 100.0 * Taken() / servers_.max_connections();
-  }
+  std::optional<double> Measure() override { return 100.0 * Taken() / servers_.max_connections(); }
 
  private:
   int Taken() { return CountClientBackends(servers_.postgres().Backends()); }

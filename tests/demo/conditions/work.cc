@@ -121,8 +121,7 @@ class Burn : public Condition {
       taken = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     }
     const double rest = duty > 0.01 ? taken * (1 - duty) / duty : kSliceSeconds;
-    std::this_thread::sleep_for(
-        std::chrono::duration<double>(std::min(rest, kLongestRestSeconds)));
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(rest, kLongestRestSeconds)));
   }
 
   Surroundings surroundings_;

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kQuick{5};
 constexpr std::chrono::minutes kKept{2};
 constexpr std::size_t kMaxUnpaid = 1'000;
 constexpr int kBarbers = 10;
-constexpr int kPopularDays = 2;   // Most people ask for today and tomorrow,
+constexpr int kPopularDays = 2;    // Most people ask for today and tomorrow,
 constexpr int kBookableDays = 60;  // but book whenever it suits them.
 constexpr int kConcurrentUsers = 300;
 
@@ -66,8 +66,8 @@ void LoadGenerator::Live(int seed) {
   std::exponential_distribution<double> pause(options_.per_second / options_.threads);
   auto next = Clock::now();
   while (!stop_) {
-    next += std::chrono::duration_cast<Clock::duration>(
-        std::chrono::duration<double>(pause(random)));
+    next +=
+        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(pause(random)));
     // Who had to wait does not hurry afterwards.
     if (next < Clock::now() - std::chrono::seconds(1)) next = Clock::now();
     while (!stop_ && Clock::now() < next) {
@@ -108,8 +108,8 @@ void LoadGenerator::Act(httplib::Client& client, std::mt19937& random) {
     Ask(client, "GET", "/dashboard?user=" + user + "&barber=" + barber);
   } else {
     Ask(client, "GET",
-        "/availability?user=" + user + "&barber=" + barber + "&day=" +
-            Day(Pick(random, kPopularDays)));
+        "/availability?user=" + user + "&barber=" + barber +
+            "&day=" + Day(Pick(random, kPopularDays)));
   }
 }
 

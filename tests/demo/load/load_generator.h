@@ -22,9 +22,9 @@ class Client;
 namespace tocsin::demo {
 
 struct LoadOptions {
-  int port = 0;             // Of the application, on 127.0.0.1.
-  int threads = 12;         // Requests at the same time, at most.
-  double per_second = 80;   // All threads together, while the application keeps up.
+  int port = 0;            // Of the application, on 127.0.0.1.
+  int threads = 12;        // Requests at the same time, at most.
+  double per_second = 80;  // All threads together, while the application keeps up.
 };
 
 // What users saw within the last seconds.

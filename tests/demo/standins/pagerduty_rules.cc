@@ -49,13 +49,15 @@ void JudgePayload(const json& event, PagerDutyVerdict& verdict) {
   }
   verdict.summary = Text(*payload, "summary", required, errors);
   if (CharacterCount(verdict.summary) > kPagerDutySummaryLimit) {
-    errors.push_back("Length of 'payload.summary' is incorrect (should be at most 1024 characters)");
+    errors.push_back(
+        "Length of 'payload.summary' is incorrect (should be at most 1024 characters)");
   }
   Text(*payload, "source", required, errors);
   verdict.severity = Text(*payload, "severity", required, errors);
   if (!verdict.severity.empty() && !IsOneOf(verdict.severity, kSeverities)) {
-    errors.push_back("'payload.severity' is invalid (must be one of the following: 'critical',"
-                     " 'warning', 'error' or 'info')");
+    errors.push_back(
+        "'payload.severity' is invalid (must be one of the following: 'critical',"
+        " 'warning', 'error' or 'info')");
   }
   for (const char* name : {"timestamp", "component", "group", "class"}) {
     Text(*payload, name, /*required=*/false, errors);
@@ -99,8 +101,9 @@ PagerDutyVerdict JudgePagerDutyEvent(std::string_view body) {
   }
   verdict.action = Text(event, "event_action", /*required=*/true, errors);
   if (!verdict.action.empty() && !IsOneOf(verdict.action, kActions)) {
-    errors.push_back("'event_action' is invalid (must be one of the following: 'trigger',"
-                     " 'acknowledge' or 'resolve')");
+    errors.push_back(
+        "'event_action' is invalid (must be one of the following: 'trigger',"
+        " 'acknowledge' or 'resolve')");
   }
   verdict.dedup_key = Text(event, "dedup_key", /*required=*/verdict.action != "trigger", errors);
   if (CharacterCount(verdict.dedup_key) > kPagerDutyDedupKeyLimit) {

@@ -149,11 +149,11 @@ void StandIns::Impl::ReceivePagerDuty(const httplib::Request& request,
     return Keep(std::move(message), /*refused=*/false);
   }
   response.status = message.status = 202;
-  response.set_content(json({{"status", "success"},
-                             {"message", "Event processed"},
-                             {"dedup_key", verdict.dedup_key}})
-                           .dump(),
-                       "application/json");
+  response.set_content(
+      json(
+          {{"status", "success"}, {"message", "Event processed"}, {"dedup_key", verdict.dedup_key}})
+          .dump(),
+      "application/json");
   Keep(std::move(message), /*refused=*/false);
 }
 
@@ -169,8 +169,7 @@ Result<int> StandIns::Impl::Listen(httplib::Server& server, std::thread& thread)
 
 StandIns::StandIns(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<StandIns>> StandIns::Start(
-    std::function<void(const Message&)> on_message) {
+Result<std::unique_ptr<StandIns>> StandIns::Start(std::function<void(const Message&)> on_message) {
   std::unique_ptr<StandIns> standins(new StandIns(std::make_unique<Impl>()));
   Impl& impl = *standins->impl_;
   impl.on_message = std::move(on_message);

@@ -117,7 +117,7 @@ TEST(PostgresFaultTest, AWrongPasswordIsSaidWithoutThePassword) {
   EXPECT_EQ(error.message.find("hunter2"), std::string::npos);
   EXPECT_EQ(error.message.find("28P01"), std::string::npos) << error.message;
 
-  PostgresTarget none(DsnYaml(server->Dsn("user=guarded passfile=/dev/null")));
+  PostgresTarget none(DsnYaml(server->Dsn("user=guarded passfile=/nowhere")));
   EXPECT_EQ(none.Collect(kTimeout).outcome.error().code, ErrorCode::kPermissionDenied);
 
   PostgresTarget right(DsnYaml(server->Dsn("user=guarded")) + "password: right\n");
@@ -171,20 +171,70 @@ TEST(PostgresFaultTest, AStoppedServerCostsItsDeadlineAndComesBack) {
   EXPECT_EQ(kept.Collect(seconds(5)).Value("tocsin_postgres_hung_backends"), 0);
 }
 
-TEST(PostgresFaultTest, AServerStoppedInMidCollectionIsLeftInTime) {
-  const auto server = StartServer();
-  // A query that takes long: the size of a database is computed behind this lock.
+// Makes one subject sleep within its query.
+std::unique_ptr<PostgresServer> StartServerWithSleepingArchiver() {
+  auto server = StartServer();
+  const auto made = server->Execute(
+      "SET allow_system_table_mods = on;"
+      "CREATE OR REPLACE VIEW pg_catalog.pg_stat_archiver AS"
+      " SELECT s.* FROM pg_stat_get_archiver() s, pg_sleep(60)");
+  EXPECT_TRUE(made.ok()) << made.error().message;
+  return server;
+}
+
+bool IsAsleep(PostgresServer& server) {
+  const auto rows = server.Execute(
+      "SELECT count(*) FROM pg_stat_activity"
+      " WHERE application_name = 'tocsin' AND wait_event = 'PgSleep'");
+  return rows.ok() && rows->at(0).at(0) == "1";
+}
+
+TEST(PostgresFaultTest, ASlowQueryIsCancelledAndCostsOnlyItself) {
+  const auto server = StartServerWithSleepingArchiver();
   PostgresTarget target(Yaml(*server));
-  ASSERT_TRUE(target.Collect(seconds(5)).outcome.ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto collection = target.Collect(seconds(3));
+    ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+    EXPECT_LT(collection.took, seconds(3));
+    EXPECT_EQ(collection.Value("pg_scrape_collector_success", {{"collector", "stat_archiver"}}), 0);
+    EXPECT_EQ(collection.Value("pg_scrape_collector_success", {{"collector", "wal"}}), 1);
+    EXPECT_NE(collection.Notes().find("stat_archiver: canceling statement due to"),
+              std::string::npos)
+        << collection.Notes();
+  }
+}
+
+TEST(PostgresFaultTest, AServerStoppedInMidQueryIsLeftInTime) {
+  const auto server = StartServerWithSleepingArchiver();
+  PostgresTarget target(Yaml(*server));
   std::thread stopper([&] {
-    std::this_thread::sleep_for(milliseconds(2));  // Anywhere within the collection.
+    EXPECT_TRUE(WaitUntil([&] { return IsAsleep(*server); }));
     server->Suspend();
   });
-  const auto collection = target.Collect(kTimeout);
+  const auto collection = target.Collect(seconds(2));
   stopper.join();
-  EXPECT_LT(collection.took, kAllowed);
+  ASSERT_FALSE(collection.outcome.ok());
+  EXPECT_EQ(collection.outcome.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_NE(collection.outcome.error().message.find("stat_archiver: "), std::string::npos)
+      << collection.outcome.error().message;
+  EXPECT_LT(collection.took, seconds(3));
   server->Resume();
-  EXPECT_TRUE(WaitUntil([&] { return target.Collect(seconds(5)).outcome.ok(); }));
+  EXPECT_TRUE(WaitUntil([&] { return target.Collect(seconds(2)).outcome.ok(); }));
+}
+
+TEST(PostgresFaultTest, AServerThatDiesInMidQueryIsSaidAtOnce) {
+  const auto server = StartServerWithSleepingArchiver();
+  PostgresTarget target(Yaml(*server));
+  std::thread killer([&] {
+    EXPECT_TRUE(WaitUntil([&] { return IsAsleep(*server); }));
+    server->Stop(PostgresServer::How::kImmediate);
+  });
+  const auto collection = target.Collect(seconds(10));
+  killer.join();
+  ASSERT_FALSE(collection.outcome.ok());
+  EXPECT_EQ(collection.outcome.error().code, ErrorCode::kUnavailable)
+      << collection.outcome.error().message;
+  EXPECT_LT(collection.took, seconds(6));
 }
 
 TEST(PostgresFaultTest, AServerThatDiesAndRestartsIsWatchedAgainAtOnce) {

@@ -136,7 +136,8 @@ TEST(QueryLogTest, APlainRoleIsToldWhatToGrant) {
   EXPECT_NE(target.Collect().Notes().find("grant pg_monitor"), std::string::npos)
       << target.Collect().Notes();
   ASSERT_TRUE(server->Execute("GRANT pg_monitor TO app").ok());
-  EXPECT_EQ(target.Collect().Value("tocsin_postgres_log_complete"), 1);
+  const auto granted = target.Collect();
+  EXPECT_EQ(granted.Value("tocsin_postgres_log_complete"), 1) << granted.Notes();
 }
 
 TEST(QueryLogTest, OffMeansNeitherSeriesNorNote) {

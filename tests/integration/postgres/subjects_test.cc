@@ -169,6 +169,15 @@ TEST_F(PostgresSubjectsTest, SettingsShowTheServersValuesNotThoseOfOurSession) {
             "Server Parameter: autovacuum_naptime [Units converted to seconds.]");
 }
 
+TEST_F(PostgresSubjectsTest, AReloadedSettingIsSeenAtOnce) {
+  PostgresTarget target(Yaml(*server_));
+  EXPECT_EQ(target.Collect().Value("pg_settings_work_mem_bytes"), 4.0 * 1024 * 1024);
+  ASSERT_TRUE(server_->Execute("ALTER SYSTEM SET work_mem = '5MB'").ok());
+  ASSERT_TRUE(server_->Execute("SELECT pg_reload_conf()").ok());
+  EXPECT_TRUE(WaitUntil(
+      [&] { return target.Collect().Value("pg_settings_work_mem_bytes") == 5.0 * 1024 * 1024; }));
+}
+
 TEST_F(PostgresSubjectsTest, TablesUnderAnExclusiveLockAreStillReported) {
   auto holder = server_->Connect();
   ASSERT_TRUE(holder.ok());

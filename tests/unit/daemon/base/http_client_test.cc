@@ -214,6 +214,7 @@ TEST_F(CurlHttpClientTest, DescribesTlsAndChecksIt) {
   const auto untrusted = Send(request);
   ASSERT_TRUE(untrusted.error);
   EXPECT_THAT(untrusted.error->message, HasSubstr("TLS: "));
+  EXPECT_EQ(untrusted.response.stage, HttpStage::kTls);
 
   request.tls.ca_file = server.ca_file();
   const auto exchange = Send(request);

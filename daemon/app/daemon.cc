@@ -1,0 +1,165 @@
+#include "daemon/app/daemon.h"
+
+#include "daemon/app/self_monitor.h"
+#include "daemon/app/state_database.h"
+#include "daemon/base/log.h"
+
+namespace tocsin::app {
+namespace {
+
+// Polling and evaluation are stuck when they are this many intervals late.
+constexpr int kLateIntervals = 3;
+constexpr Millis kLateSlack = std::chrono::seconds(5);
+
+std::string SelfInstance(const api::ApiConfig& config) {
+  for (const api::ListenAddress& address : config.listen) {
+    if (address.unix_path.empty()) return address.Text();
+  }
+  return config.listen.front().Text();
+}
+
+}  // namespace
+
+Daemon::Daemon(const World& world, config::Config config)
+    : world_(world), config_(std::move(config)), started_at_(world.clock.WallNow()) {
+  yaml_ = config_.yaml;
+}
+
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::Open(const World& world, config::Config config) {
+  std::unique_ptr<Daemon> daemon(new Daemon(world, std::move(config)));
+  TOCSIN_RETURN_IF_ERROR(daemon->OpenRooms());
+  return daemon;
+}
+
+Result<> Daemon::OpenRooms() {
+  const auto& [clock, executors, http, files, vfs, seed] = world_;
+  TOCSIN_ASSIGN_OR_RETURN(
+      store_, store::Store::Open(config_.store, clock, executors, files, registry_, vfs));
+  sink_ = std::make_unique<CommitFanout>(*store_);
+  TOCSIN_ASSIGN_OR_RETURN(rule_state_,
+                          OpenStateDatabase(config_.store.path, vfs, clock, files, registry_));
+
+  notify::Notifier::Options notify_options;
+  notify_options.database = StateDatabaseOptions(config_.store.path, vfs);
+  notify_options.external_url = config_.api.external_url;
+  notify_options.seed = seed;
+  notify_options.healthy = [this] { return Healthy(); };
+  TOCSIN_ASSIGN_OR_RETURN(
+      notifier_, notify::Notifier::Open(config_.notify, std::move(notify_options), clock, executors,
+                                        http, registry_));
+  promql_ = std::make_unique<promql::Engine>(config_.promql);
+  poller_ = std::make_unique<poll::Poller>(clock, executors, http, files, *sink_, registry_);
+  rules_ =
+      std::make_unique<rules::RuleEngine>(clock, executors, *promql_, *store_, *sink_, *notifier_,
+                                          *poller_, *rule_state_, registry_, RuleOptions());
+  push_ = std::make_unique<PushRelay>(*poller_, clock, executors, http, registry_);
+  sink_->AddObserver(*rules_);
+  sink_->AddObserver(*push_);
+  return Result<>();
+}
+
+Result<> Daemon::Start() {
+  // Alerts that were firing are known to notify before it flushes anything.
+  TOCSIN_RETURN_IF_ERROR(rules_->Start(config_.rule_set));
+  notifier_->Start();
+  push_->Apply(config_.push, config_.external_labels);
+  poller_->Apply(WithSelf(config_.poll));
+  MutexLock lock(mutex_);
+  ready_ = true;
+  return Result<>();
+}
+
+Result<> Daemon::Reload(config::Config config) {
+  TOCSIN_RETURN_IF_ERROR(notifier_->Reload(config.notify));
+  const bool needs_restart = config.store.path != config_.store.path ||
+                             config.api.listen.size() != config_.api.listen.size() ||
+                             config.promql.lookback != config_.promql.lookback;
+  if (needs_restart) {
+    LogWarning("storage, promql, listen and web take effect at the next restart only");
+  }
+  config_ = std::move(config);
+  TOCSIN_RETURN_IF_ERROR(rules_->Reload(config_.rule_set, RuleOptions()));
+  push_->Apply(config_.push, config_.external_labels);
+  poller_->Apply(WithSelf(config_.poll));
+  MutexLock lock(mutex_);
+  yaml_ = config_.yaml;
+  return Result<>();
+}
+
+void Daemon::Stop(SteadyTime deadline) {
+  {
+    MutexLock lock(mutex_);
+    ready_ = false;
+  }
+  poller_->Stop();
+  rules_->Stop();
+  push_->Stop();
+  notifier_->Stop(deadline);
+  if (const auto flushed = store_->Flush(); !flushed.ok()) {
+    LogError("the last samples could not be synced to disk", {{"error", flushed.error().message}});
+  }
+}
+
+api::Context Daemon::ApiContext(std::string version) {
+  const auto ready = [this] {
+    MutexLock lock(mutex_);
+    return ready_;
+  };
+  const auto yaml = [this] {
+    MutexLock lock(mutex_);
+    return yaml_;
+  };
+  return api::Context{world_.clock,
+                      *promql_,
+                      *store_,
+                      *sink_,
+                      *poller_,
+                      *rules_,
+                      *notifier_,
+                      registry_,
+                      config_.api.accept_remote_write,
+                      std::move(version),
+                      started_at_,
+                      ready,
+                      nullptr,
+                      yaml};
+}
+
+Result<> Daemon::Healthy() const {
+  const WallTime now = world_.clock.WallNow();
+  for (const model::SourceState& source : poller_->Snapshot()) {
+    if (source.kind != "tocsin") continue;
+    if (now - std::max(source.last_poll, started_at_) >
+        kLateIntervals * source.interval + kLateSlack) {
+      return Error{ErrorCode::kUnavailable, "polling is late"};
+    }
+  }
+  for (const rules::GroupStatus& group : rules_->Groups()) {
+    const WallTime last = std::max(group.last_evaluation.value_or(started_at_), started_at_);
+    if (now - last > kLateIntervals * group.interval + kLateSlack) {
+      return Error{ErrorCode::kUnavailable, "evaluation of group " + group.name + " is late"};
+    }
+  }
+  return Result<>();
+}
+
+poll::PollConfig Daemon::WithSelf(const poll::PollConfig& configured) const {
+  poll::PollConfig with_self = configured;
+  with_self.targets.push_back(
+      SelfTarget(registry_, configured.interval, SelfInstance(config_.api)));
+  return with_self;
+}
+
+rules::RuleEngine::Options Daemon::RuleOptions() const {
+  rules::RuleEngine::Options options;
+  options.interval = config_.rules.interval;
+  options.evaluation = config_.rules.evaluation;
+  options.hold = config_.rules.hold;
+  options.external_labels = config_.external_labels;
+  options.external_url = config_.api.external_url;
+  return options;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,60 @@
+#include "daemon/app/push_relay.h"
+
+#include <utility>
+
+#include "daemon/formats/exposition.h"
+
+namespace tocsin::app {
+namespace {
+
+// A page for each target, grouped by the target's labels.
+std::vector<push::PushPage> PagesOf(const poll::Poller& poller, const model::Labels& external) {
+  std::vector<push::PushPage> pages;
+  formats::TextOptions options;
+  options.timestamps = false;  // The Pushgateway refuses them.
+  for (const poll::TargetPage& target : poller.Pages()) {
+    if (target.at == WallTime()) continue;  // Not collected yet.
+    formats::TextPage page;
+    page.Add(poll::VerdictsOf(target), model::Labels(), false);
+    if (target.batch) page.Add(target.batch, model::Labels(), false);
+    push::PushPage pushed;
+    pushed.grouping = external.Overlay(target.labels);
+    page.AppendTo(options, pushed.body);
+    pages.push_back(std::move(pushed));
+  }
+  return pages;
+}
+
+}  // namespace
+
+PushRelay::PushRelay(const poll::Poller& poller, const Clock& clock, ExecutorFactory& executors,
+                     HttpClient& http, MetricRegistry& registry)
+    : poller_(poller), clock_(clock), executors_(executors), http_(http), registry_(registry) {}
+
+void PushRelay::Apply(const push::PushConfig& config, const model::Labels& external_labels) {
+  Swap(nullptr);  // Two Pushers would tell one Pushgateway different things.
+  if (config.empty()) return;
+  const auto pages = [this, external_labels] { return PagesOf(poller_, external_labels); };
+  Swap(std::make_shared<push::Pusher>(config, external_labels, pages, clock_, executors_, http_,
+                                      registry_));
+}
+
+void PushRelay::OnCommit(const model::CommitContext& context,
+                         std::span<const model::SeriesSample> samples) {
+  std::shared_ptr<push::Pusher> pusher;
+  {
+    MutexLock lock(mutex_);
+    pusher = pusher_;
+  }
+  if (pusher) pusher->OnCommit(context, samples);
+}
+
+void PushRelay::Swap(std::shared_ptr<push::Pusher> next) {
+  {
+    MutexLock lock(mutex_);
+    pusher_.swap(next);
+  }
+  // The one before ends here, or with the commit that still uses it.
+}
+
+}  // namespace tocsin::app

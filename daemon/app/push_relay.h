@@ -1,0 +1,48 @@
+#pragma once
+
+// Hands commits to the Pusher of the present configuration; a reload swaps it.
+// Thread-safe.
+
+#include <memory>
+#include <span>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/executor.h"
+#include "daemon/base/http_client.h"
+#include "daemon/base/metrics.h"
+#include "daemon/base/mutex.h"
+#include "daemon/model/sample_sink.h"
+#include "daemon/poll/poller.h"
+#include "daemon/push/push.h"
+
+namespace tocsin::app {
+
+class PushRelay : public model::CommitObserver {
+ public:
+  // `poller` gives the Pushgateways their pages; all references must outlive the relay.
+  PushRelay(const poll::Poller& poller, const Clock& clock, ExecutorFactory& executors,
+            HttpClient& http, MetricRegistry& registry);
+
+  // Sends to these destinations from now on. What the ones before had not sent yet is
+  // not sent any more.
+  void Apply(const push::PushConfig& config, const model::Labels& external_labels);
+
+  // Sends nothing more.
+  void Stop() { Swap(nullptr); }
+
+  void OnCommit(const model::CommitContext& context,
+                std::span<const model::SeriesSample> samples) override;
+
+ private:
+  void Swap(std::shared_ptr<push::Pusher> next);
+
+  const poll::Poller& poller_;
+  const Clock& clock_;
+  ExecutorFactory& executors_;
+  HttpClient& http_;
+  MetricRegistry& registry_;
+  Mutex mutex_;
+  std::shared_ptr<push::Pusher> pusher_ GUARDED_BY(mutex_);
+};
+
+}  // namespace tocsin::app

@@ -1,0 +1,177 @@
+// `tocsin query EXPR`, `tocsin alerts` and `tocsin version`.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "daemon/app/api_client.h"
+#include "daemon/app/subcommand.h"
+#include "daemon/base/text.h"
+
+namespace tocsin::app {
+namespace {
+
+using nlohmann::json;
+
+struct QueryOptions {
+  std::string url = "http://127.0.0.1:9877";
+  std::string expression;
+  std::string time, start, end, step = "15s";
+  bool as_json = false;
+};
+
+std::string SeriesText(const json& metric) {
+  std::string labels;
+  for (const auto& [name, value] : metric.items()) {
+    if (name == "__name__") continue;
+    labels +=
+        fmt::format("{}{}=\"{}\"", labels.empty() ? "" : ", ", name, value.get<std::string>());
+  }
+  return metric.value("__name__", "") + "{" + labels + "}";
+}
+
+// One character per point, from the lowest to the highest of the series.
+std::string Sparkline(const json& values) {
+  constexpr const char* kBlocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  constexpr std::size_t kWidth = 60;
+  std::vector<double> points;
+  for (const json& pair : values) {
+    points.push_back(ParseDouble(pair[1].get<std::string>()).value_or(NAN));
+  }
+  double low = INFINITY, high = -INFINITY;
+  for (const double point : points) {
+    if (!std::isfinite(point)) continue;
+    low = std::min(low, point);
+    high = std::max(high, point);
+  }
+  std::string out;
+  const std::size_t width = std::min(kWidth, points.size());
+  for (std::size_t i = 0; i < width; ++i) {
+    const double point = points[i * points.size() / width];
+    if (!std::isfinite(point)) {
+      out += ' ';
+      continue;
+    }
+    const double share = high > low ? (point - low) / (high - low) : 0;
+    out += kBlocks[static_cast<int>(std::lround(share * 7))];
+  }
+  return fmt::format("{}  {} … {}", out, FormatDouble(low), FormatDouble(high));
+}
+
+void Print(const json& data) {
+  const std::string type = data["resultType"];
+  const json& result = data["result"];
+  if (type == "scalar" || type == "string") {
+    std::cout << result[1].get<std::string>() << "\n";
+    return;
+  }
+  std::size_t width = 0;
+  for (const json& row : result) width = std::max(width, SeriesText(row["metric"]).size());
+  for (const json& row : result) {
+    const std::string value =
+        type == "vector" ? row["value"][1].get<std::string>() : Sparkline(row["values"]);
+    std::cout << fmt::format("{:<{}}  {}\n", SeriesText(row["metric"]), width, value);
+  }
+  if (result.empty()) std::cerr << "no series\n";
+}
+
+int Fail(const Error& error) {
+  std::cerr << "tocsin: " << error.message << "\n";
+  return kExitFindings;
+}
+
+int Query(const QueryOptions& options) {
+  std::vector<std::pair<std::string, std::string>> params{{"query", options.expression}};
+  const bool is_range = !options.start.empty();
+  if (is_range) {
+    SystemClock clock;
+    const std::string now = FormatTime(clock.WallNow());
+    params.insert(params.end(), {{"start", options.start},
+                                 {"end", options.end.empty() ? now : options.end},
+                                 {"step", options.step}});
+  } else if (!options.time.empty()) {
+    params.emplace_back("time", options.time);
+  }
+  const auto body =
+      AskDaemon(options.url, is_range ? "/api/v1/query_range" : "/api/v1/query", params);
+  if (!body.ok()) return Fail(body.error());
+  if (options.as_json) {
+    std::cout << *body << "\n";
+    return kExitGood;
+  }
+  const json answer = json::parse(*body, nullptr, false);
+  if (!answer.is_object() || !answer.contains("data")) {
+    return Fail({ErrorCode::kCorruption, "the daemon answered something else than JSON"});
+  }
+  for (const char* kind : {"warnings", "infos"}) {
+    for (const json& text : answer.value(kind, json::array())) {
+      std::cerr << text.get<std::string>() << "\n";
+    }
+  }
+  Print(answer["data"]);
+  return kExitGood;
+}
+
+int Alerts(const std::string& url, bool as_json) {
+  const auto body = AskDaemon(url, "/api/v1/alerts", {});
+  if (!body.ok()) return Fail(body.error());
+  if (as_json) {
+    std::cout << *body << "\n";
+    return kExitGood;
+  }
+  const json answer = json::parse(*body, nullptr, false);
+  if (!answer.is_object() || !answer.contains("data")) {
+    return Fail({ErrorCode::kCorruption, "the daemon answered something else than JSON"});
+  }
+  for (const json& alert : answer["data"]["alerts"]) {
+    std::cout << fmt::format("{:<8} {}  {}  since {}\n", alert["state"].get<std::string>(),
+                             SeriesText(alert["labels"]), alert["annotations"].value("summary", ""),
+                             alert["activeAt"].get<std::string>());
+  }
+  return kExitGood;
+}
+
+}  // namespace
+
+void AddQueryCommand(CLI::App& program, std::function<int()>& run) {
+  auto options = std::make_shared<QueryOptions>();
+  auto* command = program.add_subcommand("query", "Evaluate a PromQL expression");
+  command->add_option("EXPR", options->expression, "The expression")->required();
+  command->add_option("--url", options->url, "The daemon")->capture_default_str();
+  command->add_option("--time", options->time, "When (RFC 3339 or Unix seconds); default now");
+  command->add_option("--start", options->start, "Start of a range; then one line per series");
+  command->add_option("--end", options->end, "End of the range; default now");
+  command->add_option("--step", options->step, "Step of the range")->capture_default_str();
+  command->add_flag("--json", options->as_json, "Print the API's answer");
+  command->footer("Example: tocsin query 'rate(pg_stat_database_xact_commit[5m])'");
+  command->callback([&run, options] { run = [options] { return Query(*options); }; });
+}
+
+void AddAlertsCommand(CLI::App& program, std::function<int()>& run) {
+  auto url = std::make_shared<std::string>("http://127.0.0.1:9877");
+  auto as_json = std::make_shared<bool>(false);
+  auto* command = program.add_subcommand("alerts", "List pending and firing alerts");
+  command->add_option("--url", *url, "The daemon")->capture_default_str();
+  command->add_flag("--json", *as_json, "Print the API's answer");
+  command->footer("Example: tocsin alerts");
+  command->callback(
+      [&run, url, as_json] { run = [url, as_json] { return Alerts(*url, *as_json); }; });
+}
+
+void AddVersionCommand(CLI::App& program, std::function<int()>& run) {
+  auto* command = program.add_subcommand("version", "Print the version");
+  command->footer("Example: tocsin version");
+  command->callback([&run] {
+    run = [] {
+      std::cout << "tocsin " << Version() << "\n";
+      return kExitGood;
+    };
+  });
+}
+
+}  // namespace tocsin::app

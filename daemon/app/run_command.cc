@@ -1,0 +1,198 @@
+// `tocsin run`: the daemon in this process, until SIGTERM.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <future>
+#include <iostream>
+#include <random>
+#include <thread>
+
+#include "daemon/api/http_server.h"
+#include "daemon/app/daemon.h"
+#include "daemon/app/service_manager.h"
+#include "daemon/app/signals.h"
+#include "daemon/app/subcommand.h"
+#include "daemon/base/log.h"
+
+namespace tocsin::app {
+namespace {
+
+// SIGTERM to exit: notify may send for kDrain; whatever hangs is cut off at
+// kStopLimit, which loses nothing because everything that matters is on disk.
+constexpr Millis kDrain = std::chrono::milliseconds(2000);
+constexpr Millis kStopLimit = std::chrono::milliseconds(4700);
+
+// Reloads that the API asks for are carried out by the main thread; the asker waits.
+class ReloadRequests {
+ public:
+  explicit ReloadRequests(ProcessEvents& events) : events_(events) {}
+
+  Result<> AskAndWait() {
+    std::future<Result<>> answer;
+    {
+      MutexLock lock(mutex_);
+      waiting_.emplace_back();
+      answer = waiting_.back().get_future();
+    }
+    events_.Wake();
+    if (answer.wait_for(kPatience) != std::future_status::ready) {
+      return Error{ErrorCode::kDeadlineExceeded, "the reload did not finish in time"};
+    }
+    return answer.get();
+  }
+
+  std::vector<std::promise<Result<>>> Take() {
+    MutexLock lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+
+ private:
+  static constexpr std::chrono::seconds kPatience{30};
+
+  ProcessEvents& events_;
+  Mutex mutex_;
+  std::vector<std::promise<Result<>>> waiting_ GUARDED_BY(mutex_);
+};
+
+class RunningDaemon {
+ public:
+  explicit RunningDaemon(config::LoadOptions load)
+      : load_(std::move(load)), executors_(clock_), http_(clock_), requests_(events_) {}
+
+  int Run() {
+    ConfigErrors errors;
+    config::Config config = config::LoadConfig(load_, files_, errors);
+    if (!errors.empty()) {
+      std::cerr << errors.Text();
+      return kExitUsage;
+    }
+    if (const auto started = Start(std::move(config)); !started.ok()) {
+      std::cerr << "tocsin: " << started.error().message << "\n";
+      return kExitFindings;
+    }
+    ServeUntilStopped();
+    Stop();
+    return kExitGood;
+  }
+
+ private:
+  Result<> Start(config::Config config) {
+    const api::ApiConfig api_config = config.api;
+    const World world{clock_, executors_, http_, files_, "", std::random_device()()};
+    TOCSIN_ASSIGN_OR_RETURN(daemon_, Daemon::Open(world, std::move(config)));
+    api::Context context = daemon_->ApiContext(Version());
+    context.reload = [this] { return requests_.AskAndWait(); };
+    TOCSIN_ASSIGN_OR_RETURN(server_, api::HttpServer::Bind(api_config, std::move(context)));
+    TOCSIN_RETURN_IF_ERROR(daemon_->Start());
+    server_->Start();
+    for (const api::ListenAddress& address : server_->addresses()) {
+      LogInfo("listening", {{"address", address.Text()}});
+    }
+    TellReady("polling");
+    return Result<>();
+  }
+
+  void ServeUntilStopped() {
+    const auto watchdog = WatchdogInterval();
+    while (true) {
+      switch (events_.Next(watchdog)) {
+        case ProcessEvent::kTerminate: return;
+        case ProcessEvent::kReload: ReportReload(Reload()); break;
+        case ProcessEvent::kRequested: AnswerRequests(); break;
+        case ProcessEvent::kTimeout: TellAlive(); break;
+      }
+    }
+  }
+
+  void AnswerRequests() {
+    auto waiting = requests_.Take();
+    if (waiting.empty()) return;
+    const Result<> result = Reload();
+    ReportReload(result);
+    for (auto& asker : waiting) asker.set_value(result);
+  }
+
+  Result<> Reload() {
+    TellReloading();
+    ConfigErrors errors;
+    config::Config config = config::LoadConfig(load_, files_, errors);
+    Result<> result;
+    if (errors.empty()) {
+      result = daemon_->Reload(std::move(config));
+    } else {
+      result = Error{ErrorCode::kInvalidArgument, errors.Text()};
+    }
+    TellReady("polling");
+    return result;
+  }
+
+  static void ReportReload(const Result<>& result) {
+    if (result.ok()) {
+      LogInfo("configuration reloaded");
+    } else {
+      LogError("the new configuration is refused, the old one goes on",
+               {{"error", result.error().message}});
+    }
+  }
+
+  void Stop() {
+    TellStopping();
+    LogInfo("stopping");
+    std::promise<void> stopped;
+    std::thread guard([&stopped] {
+      if (stopped.get_future().wait_for(kStopLimit) == std::future_status::ready) return;
+      LogWarning("something did not stop in time and was cut off");
+      _exit(kExitGood);
+    });
+    server_->Stop();
+    daemon_->Stop(clock_.SteadyNow() + kDrain);
+    server_.reset();
+    daemon_.reset();
+    stopped.set_value();
+    guard.join();
+    LogInfo("stopped");
+  }
+
+  const config::LoadOptions load_;
+  ProcessEvents events_;  // First: the threads below must have the signals blocked.
+  SystemClock clock_;
+  PosixFileSystem files_;
+  ThreadExecutors executors_;
+  CurlHttpClient http_;
+  ReloadRequests requests_;
+  std::unique_ptr<Daemon> daemon_;
+  std::unique_ptr<api::HttpServer> server_;
+};
+
+}  // namespace
+
+void AddRunCommand(CLI::App& program, std::function<int()>& run) {
+  auto* command = program.add_subcommand("run", "Poll, judge and notify until SIGTERM");
+  auto load = std::make_shared<config::LoadOptions>();
+  load->path = "/etc/tocsin/tocsin.yaml";
+  load->builtin_rules = BuiltinRulesFolder();
+  auto level = std::make_shared<std::string>("info");
+  command->add_option("-c,--config", load->path, "The configuration file")->capture_default_str();
+  command->add_option("--rules-folder", load->builtin_rules, "The folder that `builtin` stands for")
+      ->capture_default_str();
+  command->add_option("--log-level", *level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  command->footer(
+      "SIGHUP or POST /-/reload reads the configuration again, SIGTERM ends within 5 seconds.\n"
+      "Exit status: 0 stopped, 1 cannot start, 2 the configuration is wrong.\n"
+      "Example: tocsin run --config /etc/tocsin/tocsin.yaml");
+  command->callback([&run, load, level] {
+    run = [load, level] {
+      const LogLevel threshold = *level == "debug"     ? LogLevel::kDebug
+                                 : *level == "warning" ? LogLevel::kWarning
+                                 : *level == "error"   ? LogLevel::kError
+                                                       : LogLevel::kInfo;
+      InitLog(threshold);
+      return RunningDaemon(*load).Run();
+    };
+  });
+}
+
+}  // namespace tocsin::app

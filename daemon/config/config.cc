@@ -1,0 +1,93 @@
+#include "daemon/config/config.h"
+
+namespace tocsin::config {
+namespace {
+
+constexpr const char* kDefaultStoragePath = "/var/lib/tocsin";
+
+model::Labels ReadExternalLabels(ConfigReader& root) {
+  const auto pairs = root.StringMap("labels");
+  for (const auto& [name, value] : pairs) {
+    if (!model::IsPlainLabelName(name) || name.starts_with("__")) {
+      root.Fail("labels", "\"" + name + "\" is not a label name");
+    }
+  }
+  return model::Labels::FromMap(pairs);
+}
+
+// A path in the configuration, relative to the folder of the file that names it.
+std::string BesideConfig(const std::string& config_path, const std::string& path) {
+  const std::size_t slash = config_path.rfind('/');
+  if (path.starts_with('/') || slash == config_path.npos) return path;
+  return config_path.substr(0, slash + 1) + path;
+}
+
+// `alerting` names an Alertmanager file; `notify` is its short form.
+std::shared_ptr<const notify::NotifyConfig> ReadNotify(ConfigReader& root,
+                                                       const LoadOptions& options,
+                                                       FileSystem& files, ConfigErrors& errors) {
+  const std::string name = root.String("alerting");
+  if (name.empty()) return notify::ParseShortForm(root.Map("notify"), files);
+  if (root.Has("notify")) {
+    root.Fail("notify", "\"alerting\" and \"notify\" are both set: keep one of them");
+  }
+  const std::string path = BesideConfig(options.path, name);
+  const auto text = files.Read(path);
+  if (!text.ok()) {
+    root.Fail("alerting", text.error().message);
+    return nullptr;
+  }
+  ConfigErrors found;
+  const ConfigNode node = ConfigNode::Parse(*text, path, ConfigNode::Expand::kNothing, found);
+  auto config = notify::ParseAlertmanagerConfig(node, files, found);
+  for (const ConfigError& error : found.errors()) errors.Add(error);
+  return config;
+}
+
+// The rule files; one that cannot be read is an error of the key that names it.
+rules::RuleSet ReadRules(ConfigReader& root, const rules::RulesConfig& config,
+                         const LoadOptions& options, FileSystem& files) {
+  ConfigErrors found;
+  auto rule_set = rules::LoadRuleSet(config, files, options.builtin_rules, found);
+  for (const ConfigError& error : found.errors()) {
+    if (error.line == 0) {
+      root.Fail("rules", error.message);
+    } else {
+      root.errors().Add(error);
+    }
+  }
+  return rule_set;
+}
+
+}  // namespace
+
+Config LoadConfig(const LoadOptions& options, FileSystem& files, ConfigErrors& errors) {
+  Config config;
+  const auto text = files.Read(options.path);
+  if (!text.ok()) {
+    errors.Add(ConfigError{options.path, 0, 0, "", text.error().message});
+    return config;
+  }
+  const ConfigNode node =
+      ConfigNode::Parse(*text, options.path, ConfigNode::Expand::kEnvironment, errors);
+  ConfigReader root(node, errors);
+  config.api = api::ParseApiConfig(root, files);
+  config.external_labels = ReadExternalLabels(root);
+  config.poll = poll::ParsePollConfig(root, files);
+  config.store = store::ParseStoreConfig(root.Map("storage"));
+  if (config.store.path.empty()) config.store.path = kDefaultStoragePath;
+  config.rules = rules::ParseRulesConfig(root, config.poll.interval);
+  for (std::string& file : config.rules.files) {
+    if (file != rules::kBuiltinRules) file = BesideConfig(options.path, file);
+  }
+  ConfigReader promql = root.Map("promql");
+  config.promql = promql::ParsePromqlConfig(promql);
+  config.notify = ReadNotify(root, options, files, errors);
+  config.push = push::ParsePushConfig(root.Map("push"), files);
+  root.Finish();
+  config.rule_set = ReadRules(root, config.rules, options, files);
+  config.yaml = RedactedYaml(node);
+  return config;
+}
+
+}  // namespace tocsin::config

@@ -1,0 +1,90 @@
+// Notifier as the source of its workers: claims and settlements.
+
+#include "daemon/base/log.h"
+#include "daemon/notify/notifier_impl.h"
+
+namespace tocsin::notify {
+namespace {
+
+constexpr std::size_t kMaxAttemptsKept = 500;
+
+}  // namespace
+
+Result<std::optional<Delivery>> NotifierImpl::Claim(const std::string& integration) {
+  MutexLock writer(writer_);
+  std::optional<Delivery> claimed = outbox_.Claim(integration, Moment::Of(clock_));
+  if (!claimed) return claimed;
+  auto payload = db_->LoadPayload(claimed->id);
+  if (payload.ok()) {
+    claimed->payload = *std::move(payload);
+    return claimed;
+  }
+  outbox_.Release(claimed->id);
+  return payload.error();
+}
+
+std::optional<SteadyTime> NotifierImpl::NextDue(const std::string& integration) {
+  return outbox_.NextDue(integration);
+}
+
+void NotifierImpl::Release(const Delivery& delivery) { outbox_.Release(delivery.id); }
+
+void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
+  const Moment now = Moment::Of(clock_);
+  bool written = false;
+  {
+    MutexLock writer(writer_);
+    written = TrySettle({delivery, verdict}, now).ok();
+    // It stays in flight, so that it is not sent again, until the disk takes it.
+    if (!written) unsettled_.push_back({delivery, verdict});
+  }
+  NoteHealth(delivery, verdict);
+  if (verdict.outcome == Outcome::kGiveUp) metrics_.deliveries_given_up.Add();
+  MutexLock state(state_);
+  attempts_.push_back({delivery.id, delivery.integration, delivery.group_key, now.wall,
+                       verdict.outcome == Outcome::kDelivered, verdict.error});
+  if (attempts_.size() > kMaxAttemptsKept) attempts_.pop_front();
+  settled_.notify_all();
+}
+
+Result<> NotifierImpl::TrySettle(const Settlement& settlement, Moment now) {
+  Step step;
+  const Delivery& delivery = settlement.delivery;
+  if (settlement.verdict.outcome == Outcome::kRetryLater) {
+    step.changes.deliveries.push_back(delivery);
+  } else {
+    step.changes.dropped_deliveries.push_back(delivery.id);
+  }
+  if (settlement.verdict.outcome == Outcome::kGiveUp) {
+    dispatcher_->PlanUntell(delivery, outbox_, step);
+  }
+  return Commit(std::move(step), now);
+}
+
+void NotifierImpl::RetrySettlements(Moment now) {
+  std::erase_if(unsettled_,
+                [&](const Settlement& settlement) { return TrySettle(settlement, now).ok(); });
+}
+
+// Logged on change: an integration that begins to fail, one that works again, a
+// message refused for good.
+void NotifierImpl::NoteHealth(const Delivery& delivery, const Verdict& verdict) {
+  bool changed = false;
+  {
+    MutexLock state(state_);
+    changed = verdict.outcome == Outcome::kDelivered ? sick_.erase(delivery.integration) > 0
+                                                     : sick_.insert(delivery.integration).second;
+  }
+  const std::string& id = delivery.integration;
+  if (verdict.outcome == Outcome::kGiveUp) {
+    LogError("a receiver refused a notification for good",
+             {{"integration", id}, {"group", delivery.group_key}, {"error", verdict.error}});
+  } else if (changed && verdict.outcome == Outcome::kDelivered) {
+    LogInfo("a receiver takes notifications again", {{"integration", id}});
+  } else if (changed) {
+    LogWarning("a notification was not taken and will be tried again",
+               {{"integration", id}, {"error", verdict.error}});
+  }
+}
+
+}  // namespace tocsin::notify

@@ -1,0 +1,118 @@
+#pragma once
+
+// Notifier's body: it guards the Dispatcher, writes its steps to state.db, and
+// connects the workers. Internal.
+//
+// Two locks, always in this order. `writer_` serialises everything that changes
+// state and guards state.db: a step is planned, written and applied under it.
+// `state_` guards what is in memory and is never held over I/O, so that readers
+// do not wait for the disk; it is taken to apply a step and to read. Planning
+// needs `writer_` alone, since nobody else can change what it reads.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/mutex.h"
+#include "daemon/notify/delivery_worker.h"
+#include "daemon/notify/dispatcher.h"
+#include "daemon/notify/heartbeat.h"
+#include "daemon/notify/notifier.h"
+#include "daemon/notify/notify_metrics.h"
+#include "daemon/notify/outbox.h"
+#include "daemon/notify/state_db.h"
+
+namespace tocsin::notify {
+
+class NotifierImpl : public Notifier, private DeliverySource {
+ public:
+  NotifierImpl(Options options, std::unique_ptr<StateDb> db, const Clock& clock,
+               ExecutorFactory& executors, HttpClient& http, MetricRegistry& metrics);
+  ~NotifierImpl() override;
+
+  Result<> Restore(std::shared_ptr<const NotifyConfig> config);
+
+  void Start() override;
+  Result<> Reload(std::shared_ptr<const NotifyConfig> config) override;
+  void Stop(SteadyTime deadline) override;
+  Result<> Accept(std::vector<model::Alert> alerts) override;
+  std::vector<AlertStatus> Alerts() const override;
+  std::vector<GroupStatus> Groups() const override;
+  std::vector<Silence> Silences() const override;
+  std::optional<Silence> FindSilence(const std::string& id) const override;
+  Result<std::string> SetSilence(Silence silence) override;
+  Result<> ExpireSilence(const std::string& id) override;
+  std::vector<DeliveryStatus> Explain(std::uint64_t fingerprint) const override;
+  std::vector<PendingDelivery> Outbox() const override;
+  std::shared_ptr<const NotifyConfig> config() const override;
+
+ private:
+  using Workers = std::map<std::string, std::shared_ptr<DeliveryWorker>>;
+  using Receivers = std::map<std::string, DeliveryWorker::Settings>;
+  struct Settlement {
+    Delivery delivery;
+    Verdict verdict;
+  };
+
+  // DeliverySource.
+  Result<std::optional<Delivery>> Claim(const std::string& integration) override;
+  std::optional<SteadyTime> NextDue(const std::string& integration) override;
+  void Settle(const Delivery& delivery, const Verdict& verdict) override;
+  void Release(const Delivery& delivery) override;
+
+  // Makes a receiver of each integration. Errors: kInvalidArgument (a template).
+  Result<Receivers> MakeReceivers(const NotifyConfig& config);
+  // Brings the workers in line with `receivers`; ends those that are gone.
+  void UpdateWorkers(Receivers receivers);
+  void UpdateHeartbeat();
+  Result<> HeartbeatCondition() const;
+
+  // Writes and applies; on an error nothing has changed.
+  Result<> Commit(Step step, Moment now) REQUIRES_LOCK(writer_);
+  Result<> TrySettle(const Settlement& settlement, Moment now) REQUIRES_LOCK(writer_);
+  void RetrySettlements(Moment now) REQUIRES_LOCK(writer_);
+  std::string NewSilenceId() REQUIRES_LOCK(writer_);
+
+  void RunDue();
+  void Schedule();  // Sees to it that RunDue runs when it is next needed.
+  void WakeWorkers(const std::set<std::string>& integrations);
+  void NoteHealth(const Delivery& delivery, const Verdict& verdict);
+  void UpdateGauges(Moment now);
+
+  const Options options_;
+  const Clock& clock_;
+  ExecutorFactory& executors_;
+  HttpClient& http_;
+  MetricRegistry& registry_;
+  NotifyMetrics metrics_;
+  notify::Outbox outbox_;
+  ChannelPaces paces_;
+
+  Mutex writer_;
+  std::unique_ptr<StateDb> db_ GUARDED_BY(writer_);
+  std::vector<Settlement> unsettled_ GUARDED_BY(writer_);  // Ended, but not yet on disk.
+  std::mt19937_64 random_ GUARDED_BY(writer_);
+  bool stopped_ GUARDED_BY(writer_) = false;
+  bool disk_fails_ GUARDED_BY(writer_) = false;
+
+  mutable Mutex state_;
+  std::unique_ptr<Dispatcher> dispatcher_ GUARDED_BY(state_);
+  Workers workers_ GUARDED_BY(state_);
+  std::deque<DeliveryAttempt> attempts_ GUARDED_BY(state_);
+  std::set<std::string> sick_ GUARDED_BY(state_);  // Integrations whose last attempt failed.
+  bool started_ GUARDED_BY(state_) = false;
+  std::pair<SteadyTime, TaskId> wake_ GUARDED_BY(state_){SteadyTime::max(), 0};
+  ConditionVariable settled_;  // With state_.
+
+  Mutex heartbeat_mutex_;
+  std::unique_ptr<Heartbeat> heartbeat_ GUARDED_BY(heartbeat_mutex_);
+  std::unique_ptr<Executor> owned_lane_;
+  Executor* const lane_;  // Valid for a task until it has run.
+};
+
+}  // namespace tocsin::notify

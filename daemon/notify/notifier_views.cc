@@ -1,0 +1,175 @@
+// What Notifier shows: alerts, groups, silences, explanations.
+
+#include <algorithm>
+
+#include "daemon/notify/notifier_impl.h"
+
+namespace tocsin::notify {
+namespace {
+
+void AddUnique(std::vector<std::string>& list, const std::string& text) {
+  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+}
+
+// What one group says of one of its alerts.
+AlertStatus StatusIn(const Dispatcher& dispatcher, const Group& group, const TrackedAlert& tracked,
+                     const Inhibitor& inhibitor, WallTime now) {
+  const Judgement judgement = dispatcher.Judge(group, tracked, inhibitor, now);
+  AlertStatus status;
+  status.alert = tracked.alert;
+  status.fingerprint = tracked.fingerprint;
+  status.silenced_by = judgement.silenced_by;
+  status.muted_by = judgement.muted_by;
+  for (const std::uint64_t source : judgement.inhibited_by) {
+    status.inhibited_by.push_back(model::FingerprintText(source));
+  }
+  status.receivers = {group.id.second};
+  const bool suppressed = judgement.quiet != Quiet::kNone && judgement.quiet != Quiet::kUnrouted;
+  status.state = suppressed      ? AlertState::kSuppressed
+                 : group.flushed ? AlertState::kActive
+                                 : AlertState::kUnprocessed;
+  return status;
+}
+
+// The same alert seen by another group: active in one is active.
+void Merge(AlertStatus& into, const AlertStatus& other) {
+  for (const std::string& name : other.receivers) AddUnique(into.receivers, name);
+  for (const std::string& name : other.muted_by) AddUnique(into.muted_by, name);
+  if (into.state == AlertState::kSuppressed || other.state == AlertState::kActive) {
+    into.state = other.state;
+  }
+}
+
+PendingDelivery Pending(const notify::Outbox::Waiting& waiting) {
+  const Delivery& delivery = waiting.delivery;
+  PendingDelivery pending;
+  pending.id = delivery.id;
+  pending.integration = delivery.integration;
+  pending.resolves = delivery.firing.empty();
+  pending.in_flight = waiting.in_flight;
+  pending.attempts = delivery.attempts;
+  pending.last_error = delivery.last_error;
+  pending.created_at = delivery.created_at;
+  pending.next_attempt_at = delivery.next_attempt_at;
+  pending.expires_at = delivery.expires_at;
+  return pending;
+}
+
+}  // namespace
+
+std::string_view AlertStateName(AlertState state) {
+  switch (state) {
+    case AlertState::kUnprocessed: return "unprocessed";
+    case AlertState::kActive: return "active";
+    case AlertState::kSuppressed: return "suppressed";
+  }
+  return "unprocessed";
+}
+
+std::vector<AlertStatus> NotifierImpl::Alerts() const {
+  const WallTime now = clock_.WallNow();
+  MutexLock state(state_);
+  const Inhibitor inhibitor = dispatcher_->MakeInhibitor();
+  std::map<std::uint64_t, AlertStatus> statuses;
+  for (const auto& [id, group] : dispatcher_->groups()) {
+    for (const std::uint64_t fingerprint : group.members) {
+      const auto alert = dispatcher_->alerts().find(fingerprint);
+      if (alert == dispatcher_->alerts().end() || alert->second->resolved) continue;
+      AlertStatus status = StatusIn(*dispatcher_, group, *alert->second, inhibitor, now);
+      const auto [known, added] = statuses.emplace(fingerprint, status);
+      if (!added) Merge(known->second, status);
+    }
+  }
+  std::vector<AlertStatus> list;
+  for (auto& [fingerprint, status] : statuses) list.push_back(std::move(status));
+  return list;
+}
+
+std::vector<GroupStatus> NotifierImpl::Groups() const {
+  const Moment now = Moment::Of(clock_);
+  std::vector<GroupStatus> list;
+  {
+    MutexLock state(state_);
+    const Inhibitor inhibitor = dispatcher_->MakeInhibitor();
+    for (const auto& [id, group] : dispatcher_->groups()) {
+      GroupStatus status{id.first, group.labels, id.second, now.WallAt(group.next_flush), {}};
+      for (const std::uint64_t fingerprint : group.members) {
+        const auto alert = dispatcher_->alerts().find(fingerprint);
+        if (alert == dispatcher_->alerts().end() || alert->second->resolved) continue;
+        status.alerts.push_back(StatusIn(*dispatcher_, group, *alert->second, inhibitor, now.wall));
+      }
+      if (!status.alerts.empty()) list.push_back(std::move(status));
+    }
+  }
+  std::stable_sort(list.begin(), list.end(), [](const GroupStatus& a, const GroupStatus& b) {
+    return std::pair(a.labels, a.receiver) < std::pair(b.labels, b.receiver);
+  });
+  return list;
+}
+
+std::vector<Silence> NotifierImpl::Silences() const {
+  MutexLock state(state_);
+  std::vector<Silence> list;
+  for (const auto& [id, silence] : dispatcher_->silences()) list.push_back(silence);
+  return list;
+}
+
+std::optional<Silence> NotifierImpl::FindSilence(const std::string& id) const {
+  MutexLock state(state_);
+  const auto found = dispatcher_->silences().find(id);
+  if (found == dispatcher_->silences().end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<PendingDelivery> NotifierImpl::Outbox() const {
+  std::vector<PendingDelivery> list;
+  for (const notify::Outbox::Waiting& waiting : outbox_.List()) list.push_back(Pending(waiting));
+  return list;
+}
+
+std::shared_ptr<const NotifyConfig> NotifierImpl::config() const {
+  MutexLock state(state_);
+  return dispatcher_->config();
+}
+
+std::vector<DeliveryStatus> NotifierImpl::Explain(std::uint64_t fingerprint) const {
+  const Moment now = Moment::Of(clock_);
+  const auto waiting = outbox_.List();
+  MutexLock state(state_);
+  const Inhibitor inhibitor = dispatcher_->MakeInhibitor();
+  std::vector<DeliveryStatus> list;
+  for (const auto& [id, group] : dispatcher_->groups()) {
+    const auto alert = dispatcher_->alerts().find(fingerprint);
+    const bool member = group.members.count(fingerprint) && alert != dispatcher_->alerts().end();
+    if (!member && !group.Knows(fingerprint)) continue;
+    for (const IntegrationConfig& integration : dispatcher_->IntegrationsOf(group)) {
+      DeliveryStatus status;
+      status.group_key = id.first;
+      status.receiver = id.second;
+      status.integration = integration.id;
+      status.next_flush = now.WallAt(group.next_flush);
+      if (const auto entry = group.log.find(integration.id); entry != group.log.end()) {
+        status.told = entry->second.firing.count(fingerprint) > 0;
+        status.told_at = entry->second.told_at;
+        status.last_reason = entry->second.reason;
+      }
+      status.verdict = dispatcher_->Foresee(group, integration, inhibitor, now.wall).reason;
+      if (member) {
+        status.quiet = dispatcher_->Judge(group, *alert->second, inhibitor, now.wall).quiet;
+      }
+      for (const notify::Outbox::Waiting& item : waiting) {
+        const Delivery& delivery = item.delivery;
+        if (delivery.integration != integration.id || delivery.group_key != id.first) continue;
+        status.pending.push_back(Pending(item));
+      }
+      for (const DeliveryAttempt& attempt : attempts_) {
+        if (attempt.integration != integration.id || attempt.group_key != id.first) continue;
+        status.attempts.push_back(attempt);
+      }
+      list.push_back(std::move(status));
+    }
+  }
+  return list;
+}
+
+}  // namespace tocsin::notify

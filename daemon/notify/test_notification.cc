@@ -1,0 +1,50 @@
+// `tocsin notify test`: one made-up alert to one receiver, past the outbox.
+
+#include <fmt/format.h>
+
+#include "daemon/notify/notifier.h"
+#include "daemon/notify/receivers/receiver.h"
+
+namespace tocsin::notify {
+
+Result<> SendTestNotification(const NotifyConfig& config, const std::string& receiver,
+                              const std::string& external_url, const Clock& clock,
+                              HttpClient& http) {
+  const ReceiverConfig* found = config.FindReceiver(receiver);
+  if (!found) {
+    return Error{ErrorCode::kNotFound, fmt::format("no receiver is named \"{}\"", receiver)};
+  }
+  TOCSIN_ASSIGN_OR_RETURN(const auto templates, Templates::Make(config, external_url));
+  Notification notification;
+  notification.receiver = receiver;
+  notification.group_key = fmt::format("test:{}:{}", receiver, ToUnixMillis(clock.WallNow()));
+  NotifiedAlert alert;
+  alert.labels = {{"alertname", "TocsinTest"}, {"severity", "warning"}};
+  alert.annotations = {{"summary", "This is a test of the alert delivery; nothing is wrong"}};
+  alert.starts_at = clock.WallNow();
+  notification.group_labels = {{"alertname", "TocsinTest"}};
+  notification.alerts = {alert};
+  for (const IntegrationConfig& integration : found->integrations) {
+    TOCSIN_ASSIGN_OR_RETURN(const auto target, MakeReceiver(integration, templates));
+    const Millis timeout = integration.timeout > Millis(0)
+                               ? integration.timeout
+                               : IntegrationConfig::kDefaultAttemptTimeout;
+    const auto send = [&](bool resolved) -> Result<> {
+      notification.alerts[0].resolved = resolved;
+      notification.alerts[0].ends_at = clock.WallNow();
+      EncodedMessage message = target->Encode(notification, clock.WallNow());
+      const HttpExchange exchange =
+          Fetch(http, std::move(message.request), clock.SteadyNow() + timeout);
+      const Verdict verdict = JudgeExchange(exchange, target->answer_rules(), clock.WallNow());
+      if (verdict.outcome == Outcome::kDelivered) return {};
+      return Error{ErrorCode::kUnavailable,
+                   fmt::format("{}: {}", integration.id, Redact(verdict.error, target->Secrets()))};
+    };
+    TOCSIN_RETURN_IF_ERROR(send(false));
+    // What was opened is closed again.
+    if (integration.send_resolved) TOCSIN_RETURN_IF_ERROR(send(true));
+  }
+  return {};
+}
+
+}  // namespace tocsin::notify

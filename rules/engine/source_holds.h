@@ -1,0 +1,63 @@
+#pragma once
+
+// Decides whether an alert that is missing from its rule's result must stay as it
+// is because the data it needs did not come: a target that feeds the rule is down
+// (held), or has not been polled since the daemon started (restored). A target
+// feeds a rule if one of the rule's selectors has series with that target's job
+// and instance. One object serves one evaluation of a group. Not thread-safe.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/clock.h"
+#include "daemon/model/labels.h"
+#include "daemon/model/matcher.h"
+#include "daemon/model/querier.h"
+#include "daemon/model/source_state.h"
+#include "rules/engine/alerting_rule.h"
+#include "rules/promql/ast.h"
+
+namespace tocsin::rules {
+
+// What a rule reads, found once when it is loaded.
+struct RuleInputs {
+  explicit RuleInputs(const promql::ExprPtr& expr);
+
+  std::vector<std::vector<model::Matcher>> selectors;
+  // It reads up, a *_up, probe_success or absent: no data is its answer.
+  bool judges_absence = false;
+  // It reads a range: one fresh sample is not enough.
+  bool reads_range = false;
+};
+
+class SourceHolds {
+ public:
+  SourceHolds(const model::SourceStates& sources, const model::Querier& querier,
+              WallTime started_at, WallTime at, Millis lookback)
+      : sources_(sources),
+        querier_(querier),
+        started_at_(started_at),
+        at_(at),
+        lookback_(lookback) {}
+
+  // Why `alert` is held, for people; empty if it is not. `fresh_data`: series that
+  // the rule reads were committed since the start.
+  std::string Reason(const RuleInputs& inputs, const ActiveAlert& alert, bool fresh_data);
+
+ private:
+  bool Feeds(const model::SourceState& source, const RuleInputs& inputs) const;
+  bool HasSeries(const model::SourceState& source,
+                 const std::vector<model::Matcher>& selector) const;
+  std::string RestoredReason(const RuleInputs& inputs, const ActiveAlert& alert, bool fresh_data);
+
+  const model::SourceStates& sources_;
+  const model::Querier& querier_;
+  const WallTime started_at_;
+  const WallTime at_;
+  const Millis lookback_;
+  std::optional<std::vector<model::SourceState>> snapshot_;
+};
+
+}  // namespace tocsin::rules

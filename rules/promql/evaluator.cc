@@ -1,0 +1,277 @@
+#include "rules/promql/evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+namespace tocsin::promql {
+namespace {
+
+constexpr std::string_view kSameLabels = "vector cannot contain metrics with the same labelset";
+
+}  // namespace
+
+bool IsStepInvariant(const Expr& expr) {
+  switch (expr.kind) {
+    case ExprKind::kNumber:
+    case ExprKind::kString: return true;
+    case ExprKind::kVectorSelector:
+      return As<VectorSelector>(expr).shift.at != TimeShift::At::kNone;
+    case ExprKind::kSubquery: return As<SubqueryExpr>(expr).shift.at != TimeShift::At::kNone;
+    case ExprKind::kCall:
+      if (As<CallExpr>(expr).function->traits.needs_step) return false;
+      break;
+    default: break;
+  }
+  const std::vector<ExprPtr> children = Children(expr);
+  return std::all_of(children.begin(), children.end(),
+                     [](const ExprPtr& child) { return IsStepInvariant(*child); });
+}
+
+model::Labels DropMetadata(const model::Labels& labels) {
+  static const std::vector<std::string> kNames = {"__name__", "__type__", "__unit__"};
+  return labels.Drop(kNames);
+}
+
+bool MergeEqualLabels(Query& query, Block& block, const Steps& steps) {
+  std::unordered_map<model::Labels, std::size_t, model::LabelsHash> first;
+  bool repeated = false;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const auto [at, added] = first.emplace(block.labels(i), i);
+    if (added) continue;
+    repeated = true;
+    const std::span<double> into = block.values(at->second);
+    const std::span<double> from = block.values(i);
+    for (std::size_t step = 0; step < into.size(); ++step) {
+      if (IsAbsent(from[step])) continue;
+      if (!IsAbsent(into[step])) {
+        return query.Fail({ErrorCode::kInvalidArgument, std::string(kSameLabels)});
+      }
+      into[step] = from[step];
+    }
+  }
+  if (!repeated) return true;
+  Block merged(steps.count);
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    if (first.at(block.labels(i)) == i) merged.Add(block.Column(i));
+  }
+  block = std::move(merged);
+  return true;
+}
+
+std::int64_t Evaluator::AtTime(const TimeShift& shift) const {
+  switch (shift.at) {
+    case TimeShift::At::kStart: return query_.start_ms();
+    case TimeShift::At::kEnd: return query_.end_ms();
+    default: return shift.at_ms;
+  }
+}
+
+std::int64_t Evaluator::Reference(const TimeShift& shift, std::int64_t time_ms) const {
+  return (shift.at == TimeShift::At::kNone ? time_ms : AtTime(shift)) - shift.offset_ms;
+}
+
+bool Evaluator::Series(const Expr& expr, const Steps& steps, const SeriesSink& sink) {
+  if (!query_.GoOn()) return false;
+  if (steps.count > 1 && IsStepInvariant(expr)) return Once(expr, steps, sink);
+  switch (expr.kind) {
+    case ExprKind::kParen: return Series(*As<ParenExpr>(expr).expr, steps, sink);
+    case ExprKind::kVectorSelector: return Selector(As<VectorSelector>(expr), steps, false, sink);
+    case ExprKind::kUnary: return Unary(As<UnaryExpr>(expr), steps, sink);
+    case ExprKind::kBinary: return Binary(As<BinaryExpr>(expr), steps, sink);
+    case ExprKind::kAggregate: return Aggregate(As<AggregateExpr>(expr), steps, sink);
+    case ExprKind::kCall: return Call(As<CallExpr>(expr), steps, sink);
+    default: break;
+  }
+  return query_.Fail({ErrorCode::kInternal, "expression is not an instant vector"});
+}
+
+// Evaluates at the first step only and repeats the answer.
+bool Evaluator::Once(const Expr& expr, const Steps& steps, const SeriesSink& sink) {
+  Steps one = steps;
+  one.count = 1;
+  Held held(query_);
+  std::vector<double> repeated(steps.Size());
+  return Series(expr, one, [&](SeriesColumn& column) {
+    if (IsAbsent(column.values[0])) return true;
+    if (!held.Add(steps.count - 1)) return false;
+    std::fill(repeated.begin(), repeated.end(), column.values[0]);
+    column.values = repeated;
+    return sink(column);
+  });
+}
+
+bool Evaluator::Collect(const Expr& expr, const Steps& steps, Block& block, Held& held) {
+  return Series(expr, steps, [&](SeriesColumn& column) {
+    const std::int64_t present = CountPresent(column.values);
+    if (present == 0) return true;
+    block.Add(column);
+    return held.Add(present);
+  });
+}
+
+bool Evaluator::Selector(const VectorSelector& selector, const Steps& steps, bool times,
+                         const SeriesSink& sink) {
+  const std::int64_t first = Reference(selector.shift, steps.start_ms);
+  const std::int64_t last = Reference(selector.shift, steps.Last());
+  // A sample this old or older does not count.
+  const std::int64_t horizon = query_.lookback_ms() + (query_.closed_left() ? 1 : 0);
+  const model::TimeRange range{first - horizon + 1, last};
+  auto selected = query_.querier().Select(selector.matchers, range);
+  if (!selected.ok()) return query_.Fail(selected.error().WithContext("expanding series"));
+  const model::Selection& selection = **selected;
+
+  Held held(query_);
+  model::SampleColumns samples;
+  std::vector<double> values(steps.Size());
+  const std::int64_t advance = selector.shift.at == TimeShift::At::kNone ? steps.step_ms : 0;
+  for (std::size_t i = 0; i < selection.size(); ++i) {
+    if (!query_.GoOn()) return false;
+    samples.Clear();
+    if (Result<> read = selection.Read(i, range, samples); !read.ok()) {
+      return query_.Fail(read.error());
+    }
+    std::int64_t reference = first;
+    std::int64_t present = 0;
+    std::size_t next = 0;  // The first sample after the reference.
+    for (std::size_t step = 0; step < values.size(); ++step, reference += advance) {
+      while (next < samples.size() && samples.times_ms[next] <= reference) ++next;
+      double value = Absent();
+      if (next > 0 && samples.times_ms[next - 1] > reference - horizon) {
+        value = samples.values[next - 1];  // A staleness marker is Absent().
+        if (times && !IsAbsent(value)) {
+          value = static_cast<double>(samples.times_ms[next - 1]) / 1000;
+        }
+      }
+      values[step] = value;
+      present += IsAbsent(value) ? 0 : 1;
+    }
+    if (present == 0) continue;
+    ++query_.stats().series_read;
+    query_.stats().samples_read += present;
+    if (!held.Add(present)) return false;
+    SeriesColumn column{selection.labels(i), false, values};
+    if (!sink(column)) return false;
+  }
+  return !query_.failed();
+}
+
+bool Evaluator::SampleTimes(const VectorSelector& selector, const Steps& steps,
+                            const SeriesSink& sink) {
+  return Selector(selector, steps, true, sink);
+}
+
+bool Evaluator::Unary(const UnaryExpr& unary, const Steps& steps, const SeriesSink& sink) {
+  if (unary.op == UnaryOp::kPlus) return Series(*unary.expr, steps, sink);
+  return Series(*unary.expr, steps, [&](SeriesColumn& column) {
+    for (double& value : column.values) {
+      if (!IsAbsent(value)) value = -value;
+    }
+    column.drop_name = true;
+    return sink(column);
+  });
+}
+
+bool Evaluator::Scalars(const Expr& expr, const Steps& steps, std::span<double> out) {
+  if (!query_.GoOn()) return false;
+  if (expr.kind != ExprKind::kNumber && steps.count > 1 && IsStepInvariant(expr)) {
+    Steps one = steps;
+    one.count = 1;
+    if (!Scalars(expr, one, out.subspan(0, 1))) return false;
+    std::fill(out.begin(), out.end(), out[0]);
+    return true;
+  }
+  switch (expr.kind) {
+    case ExprKind::kNumber:
+      std::fill(out.begin(), out.end(), As<NumberLiteral>(expr).value);
+      return true;
+    case ExprKind::kParen: return Scalars(*As<ParenExpr>(expr).expr, steps, out);
+    case ExprKind::kUnary: {
+      const auto& unary = As<UnaryExpr>(expr);
+      if (!Scalars(*unary.expr, steps, out)) return false;
+      if (unary.op == UnaryOp::kMinus) {
+        for (double& value : out) value = -value;
+      }
+      return true;
+    }
+    case ExprKind::kBinary: return ScalarBinary(As<BinaryExpr>(expr), steps, out);
+    case ExprKind::kCall: {
+      const auto& call = As<CallExpr>(expr);
+      return std::get<ScalarBody>(call.function->body)(*this, call, steps, out);
+    }
+    default: break;
+  }
+  return query_.Fail({ErrorCode::kInternal, "expression is not a scalar"});
+}
+
+bool Evaluator::ScalarArguments(const CallExpr& call, const Steps& steps,
+                                std::vector<std::vector<double>>& columns) {
+  for (const ExprPtr& argument : call.args) {
+    if (argument->type != ValueType::kScalar) continue;
+    std::vector<double>& column = columns.emplace_back(steps.Size());
+    if (!Scalars(*argument, steps, column)) return false;
+  }
+  return true;
+}
+
+bool Evaluator::Call(const CallExpr& call, const Steps& steps, const SeriesSink& sink) {
+  const FunctionBody& body = call.function->body;
+  if (const auto* value = std::get_if<ValueBody>(&body)) {
+    return ValueCall(call, *value, steps, sink);
+  }
+  if (const auto* window = std::get_if<WindowBody>(&body)) {
+    return WindowCall(call, *window, steps, sink);
+  }
+  return std::get<SeriesBody>(body)(*this, call, steps, sink);
+}
+
+// A function of each value, with the call's scalars beside it.
+bool Evaluator::ValueCall(const CallExpr& call, ValueBody body, const Steps& steps,
+                          const SeriesSink& sink) {
+  std::vector<std::vector<double>> columns;
+  if (!ScalarArguments(call, steps, columns)) return false;
+  std::vector<double> scalars(columns.size());
+  const auto apply = [&](SeriesColumn& column) {
+    for (std::size_t step = 0; step < column.values.size(); ++step) {
+      double& value = column.values[step];
+      if (IsAbsent(value)) continue;
+      for (std::size_t i = 0; i < scalars.size(); ++i) scalars[i] = columns[i][step];
+      value = body(value, scalars);
+    }
+    column.drop_name = true;
+    return sink(column);
+  };
+  if (call.args.empty() && call.function->traits.default_time) {
+    std::vector<double> now(steps.Size());
+    for (std::size_t step = 0; step < now.size(); ++step) {
+      now[step] = static_cast<double>(steps.At(static_cast<std::int64_t>(step)) / 1000);
+    }
+    SeriesColumn column{{}, false, now};
+    return apply(column);
+  }
+  for (const ExprPtr& argument : call.args) {
+    if (argument->type == ValueType::kVector) return Series(*argument, steps, apply);
+  }
+  return query_.Fail({ErrorCode::kInternal, "call without a vector"});
+}
+
+double Quantile(double q, std::vector<double>& values) {
+  if (values.empty() || std::isnan(q)) return model::NormalNaN();
+  if (q < 0) return -std::numeric_limits<double>::infinity();
+  if (q > 1) return std::numeric_limits<double>::infinity();
+  // NaN is smaller than any number.
+  std::sort(values.begin(), values.end(),
+            [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; });
+  const double last = static_cast<double>(values.size() - 1);
+  const double rank = q * last;
+  const double lower = std::max(0.0, std::floor(rank));
+  const double upper = std::min(last, lower + 1);
+  const double weight = rank - std::floor(rank);
+  return values[static_cast<std::size_t>(lower)] * (1 - weight) +
+         values[static_cast<std::size_t>(upper)] * weight;
+}
+
+}  // namespace tocsin::promql

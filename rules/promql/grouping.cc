@@ -1,0 +1,52 @@
+#include "rules/promql/grouping.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tocsin::promql {
+
+Grouping::Grouping(bool keep, std::vector<std::string> names)
+    : keep_(keep), names_(std::move(names)) {
+  if (!keep_) names_.emplace_back(model::kMetricName);
+  std::sort(names_.begin(), names_.end());
+  names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+}
+
+// Names and values of the labels that count; both are sorted, so one pass does.
+void Grouping::MakeKey(const model::Labels& labels) {
+  key_.clear();
+  if (keep_ && names_.empty()) return;
+  std::size_t next = 0;
+  const std::size_t size = labels.size();
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto [name, value] = labels[i];
+    while (next < names_.size() && names_[next] < name) ++next;
+    const bool named = next < names_.size() && names_[next] == name;
+    if (named != keep_) continue;
+    key_ += name;
+    key_ += '\xff';
+    key_ += value;
+    key_ += '\xff';
+  }
+}
+
+std::size_t Grouping::Find(const model::Labels& labels) {
+  MakeKey(labels);
+  const auto at = groups_.find(std::string_view(key_));
+  if (at != groups_.end()) return at->second;
+  const std::size_t number = groups_.size();
+  groups_.emplace(key_, number);
+  return number;
+}
+
+std::size_t Grouping::Known(const model::Labels& labels) {
+  MakeKey(labels);
+  const auto at = groups_.find(std::string_view(key_));
+  return at == groups_.end() ? groups_.size() : at->second;
+}
+
+model::Labels Grouping::SharedLabels(const model::Labels& labels) const {
+  return keep_ ? labels.Keep(names_) : labels.Drop(names_);
+}
+
+}  // namespace tocsin::promql

@@ -1,0 +1,84 @@
+#pragma once
+
+// The parser proper: tokens to nodes by precedence climbing, with upstream's error
+// contexts. Internal to the room; parser.h is the way in.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/promql/ast.h"
+#include "rules/promql/lexer.h"
+
+namespace tocsin::promql {
+
+// Reads one expression. A method that fails records the first error and returns
+// null (or an empty value); failed() then holds and callers unwind.
+class Syntax {
+ public:
+  explicit Syntax(std::string_view text);
+
+  std::shared_ptr<Expr> WholeExpression();
+  std::shared_ptr<VectorSelector> WholeSelector();
+
+  bool failed() const { return !error_.empty(); }
+  const std::string& error() const { return error_; }  // "1:5: parse error: …".
+
+ private:
+  using NodePtr = std::shared_ptr<Expr>;
+
+  struct Modifiers {  // Between an operator and its right side.
+    bool return_bool = false;
+    VectorMatching matching;
+  };
+
+  const Token& Peek(std::size_t ahead = 0) const;
+  const Token& Take();
+  bool TakeIf(std::string_view word);
+  PositionRange Range(int start, int end) const;
+  void Fail(int start, std::string_view message);
+  void Unexpected(std::string_view context, std::string_view expected);
+
+  NodePtr Binary(int minimum_precedence);
+  NodePtr Unary();
+  NodePtr Postfix(NodePtr node);
+  NodePtr Primary();
+  NodePtr Number();
+  NodePtr Parenthesized();
+  NodePtr Call();
+  std::vector<ExprPtr> Arguments();
+  NodePtr Aggregation();
+  bool AggregationModifier(AggregateExpr& node);
+  NodePtr FinishAggregation(std::shared_ptr<AggregateExpr> node, std::vector<ExprPtr> arguments);
+  bool BinaryModifiers(Modifiers& modifiers);
+  bool GroupModifier(Modifiers& modifiers);
+  std::vector<std::string> GroupingLabels();
+
+  std::shared_ptr<VectorSelector> Selector();
+  void Matchers(VectorSelector& selector);
+  void OneMatcher(VectorSelector& selector);
+  NodePtr RangeOrSubquery(NodePtr node);
+  NodePtr Offset(NodePtr node);
+  NodePtr At(NodePtr node);
+  TimeShift* ShiftOf(Expr& node, std::string_view modifier, int** end);
+  double DurationSeconds(bool signs, std::string_view context, std::string_view expected);
+  bool IsMetricName(const Token& token) const;
+
+  std::string_view text_;
+  std::vector<Token> tokens_;
+  std::size_t next_ = 0;
+  int last_end_ = 0;           // Of the token taken last.
+  int aggregation_depth_ = 0;  // Upstream's generic error names the aggregation it is in.
+  int depth_ = 0;
+  std::string error_;
+};
+
+// Types of operands, arguments and matching clauses. Returns the first error, in
+// the form of Syntax::error(), or an empty text. Fills in what only types decide
+// (BinaryExpr::matching, MatchOp many-to-many).
+std::string CheckTypes(Expr& expr, std::string_view text);
+
+std::string ParseErrorText(std::string_view text, int offset, std::string_view message);
+
+}  // namespace tocsin::promql

@@ -1,0 +1,77 @@
+// Each *.bad.yaml beside this file is a broken configuration; *.bad.txt is what
+// the user must read about it: every error, with its place and a hint.
+
+#include "daemon/config/config.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/golden.h"
+
+namespace tocsin::config {
+namespace {
+
+const std::string kFolder = TOCSIN_SOURCE_DIR "/tests/golden/config";
+
+// Errors name the file as it was given: make it the same on every machine.
+std::string WithoutFolder(std::string text) {
+  for (std::size_t at = text.find(kFolder); at != text.npos; at = text.find(kFolder)) {
+    text.erase(at, kFolder.size() + 1);
+  }
+  return text;
+}
+
+class BrokenConfigTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BrokenConfigTest, AllErrorsAreNamedWithTheirPlaces) {
+  PosixFileSystem files;
+  ConfigErrors errors;
+  LoadConfig({kFolder + "/" + GetParam() + ".bad.yaml", TOCSIN_SOURCE_DIR "/rules"}, files, errors);
+  EXPECT_FALSE(errors.empty());
+  tocsin::testing::ExpectGolden(WithoutFolder(errors.Text()),
+                                kFolder + "/" + GetParam() + ".bad.txt");
+}
+
+std::vector<std::string> BrokenConfigs() {
+  PosixFileSystem files;
+  std::vector<std::string> names;
+  const auto paths = files.Glob(kFolder + "/*.bad.yaml");
+  for (const std::string& path : *paths) {
+    const std::string file = path.substr(path.rfind('/') + 1);
+    names.push_back(file.substr(0, file.size() - std::string(".bad.yaml").size()));
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, BrokenConfigTest, ::testing::ValuesIn(BrokenConfigs()),
+                         [](const auto& info) { return info.param; });
+
+TEST(ConfigTest, TheShippedConfigurationIsGood) {
+  PosixFileSystem files;
+  ConfigErrors errors;
+  const Config config = LoadConfig(
+      {TOCSIN_SOURCE_DIR "/systemd/tocsin.yaml", TOCSIN_SOURCE_DIR "/rules"}, files, errors);
+  EXPECT_EQ(errors.Text(), "");
+  EXPECT_EQ(config.poll.targets.size(), 2u);
+  EXPECT_FALSE(config.rule_set.groups.empty());
+}
+
+TEST(ConfigTest, CredentialsDoNotShowInTheConfigurationThatIsServed) {
+  ConfigErrors errors;
+  const ConfigNode node = ConfigNode::Parse(
+      "postgres: [ { name: a, dsn: \"host=h password='p w1' user=u\", password: hunter2 } ]\n"
+      "redis: [ { name: r, url: \"redis://user:hunter3@host:6379\" } ]\n"
+      "web: { basic_auth_users: { admin: hunter4 } }\n"
+      "notify: { slack: { webhook_url: \"https://hooks/hunter5\" }, heartbeat: { url: "
+      "\"https://ping/hunter6\" } }\n",
+      "t.yaml", ConfigNode::Expand::kNothing, errors);
+  const std::string yaml = RedactedYaml(node);
+  EXPECT_EQ(yaml.find("hunter"), yaml.npos) << yaml;
+  EXPECT_EQ(yaml.find("p w1"), yaml.npos) << yaml;
+  EXPECT_NE(yaml.find("user=u"), yaml.npos) << yaml;
+  ConfigErrors again;
+  ConfigNode::Parse(yaml, "t.yaml", ConfigNode::Expand::kNothing, again);
+  EXPECT_EQ(again.Text(), "") << yaml;
+}
+
+}  // namespace
+}  // namespace tocsin::config

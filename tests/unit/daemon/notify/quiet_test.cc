@@ -1,0 +1,267 @@
+// Silences, mute intervals, inhibition: what is kept back, and what follows when
+// the quiet ends. The cases that begin with "Alertmanager" are its measured
+// faults (RESOLVED lost, never told again) that Tocsin must not have.
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/daemon/notify/world.h"
+
+namespace tocsin::notify {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const model::Labels kWarning = {{"alertname", "Pool"}, {"instance", "a"}, {"severity", "warning"}};
+const model::Labels kCritical = {
+    {"alertname", "Pool"}, {"instance", "a"}, {"severity", "critical"}};
+
+TEST(SilenceTest, ASilencedAlertIsNotToldUntilTheSilenceEnds) {
+  World world(Config(AllReceivers("")));
+  world.Mute("alertname=Pool", minutes(5));
+  world.Fire(kWarning);
+  world.Run(minutes(4));
+  EXPECT_THAT(world.Lines(), IsEmpty());
+  ASSERT_EQ(world.notifier->Alerts().size(), 1u);
+  EXPECT_EQ(world.notifier->Alerts()[0].state, AlertState::kSuppressed);
+  EXPECT_EQ(world.notifier->Alerts()[0].silenced_by.size(), 1u);
+  world.Run(minutes(2));
+  EXPECT_THAT(world.Lines("webhook"), ElementsAre("300s firing: Poola firing"));
+}
+
+TEST(SilenceTest, AlertmanagerForgetsAnAlertStillFiringWhenItsSilenceEnds) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kWarning);
+  world.Run(seconds(30));
+  world.Mute("alertname=Pool", minutes(5));
+  world.Run(minutes(20));
+  EXPECT_THAT(world.Lines("webhook"),
+              ElementsAre("10s firing: Poola firing", "330s firing: Poola firing"));
+}
+
+TEST(SilenceTest, ToldAgainEvenIfNoFlushFellIntoTheSilence) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kWarning);
+  world.Run(seconds(15));
+  world.Mute("alertname=Pool", seconds(20));
+  world.Run(minutes(2));
+  EXPECT_THAT(world.Lines("webhook"),
+              ElementsAre("10s firing: Poola firing", "35s firing: Poola firing"));
+}
+
+TEST(SilenceTest, ExpiringASilenceByHandTellsAgainAtOnce) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kWarning);
+  world.Run(seconds(30));
+  const std::string id = world.Mute("alertname=Pool", hours(5));
+  world.Run(minutes(3));
+  ASSERT_TRUE(world.notifier->ExpireSilence(id).ok());
+  world.Run(seconds(1));
+  EXPECT_THAT(world.Lines("webhook"),
+              ElementsAre("10s firing: Poola firing", "210s firing: Poola firing"));
+  EXPECT_EQ(world.notifier->FindSilence(id)->StateAt(world.clock.WallNow()),
+            SilenceState::kExpired);
+  EXPECT_EQ(world.notifier->ExpireSilence(id).error().code, ErrorCode::kNotFound);
+}
+
+TEST(SilenceTest, AlertmanagerLosesTheResolvedUnderASilence) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kWarning);
+  world.Run(seconds(30));
+  world.Mute("alertname=Pool", minutes(30));
+  world.Resolve(kWarning);
+  world.Run(hours(1));
+  // PagerDuty and the webhook close at the next tick, Slack when the quiet ends.
+  EXPECT_THAT(world.Lines("pagerduty"), ElementsAre("10s firing: [FIRING:1] Pool (a warning)",
+                                                    "70s resolved: [RESOLVED] Pool (a warning)"));
+  EXPECT_THAT(world.Lines("webhook"),
+              ElementsAre("10s firing: Poola firing", "70s resolved: Poola resolved"));
+  EXPECT_THAT(world.Lines("slack"), ElementsAre("10s firing: [FIRING:1] Pool (a warning)",
+                                                "1830s resolved: [RESOLVED] Pool (a warning)"));
+}
+
+TEST(SilenceTest, NeverToldAndEndedUnderASilenceIsNeverTold) {
+  World world(Config(AllReceivers("")));
+  world.Mute("alertname=Pool", minutes(30));
+  world.Fire(kWarning);
+  world.Run(minutes(2));
+  world.Resolve(kWarning);
+  world.Run(hours(2));
+  EXPECT_THAT(world.Lines(), IsEmpty());
+}
+
+TEST(SilenceTest, AChangeInPlaceKeepsTheIdAnotherMakesANewOne) {
+  World world(Config(AllReceivers("")));
+  const std::string id = world.Mute("alertname=Pool", minutes(30));
+  Silence silence = *world.notifier->FindSilence(id);
+  silence.ends_at += minutes(30);
+  EXPECT_EQ(world.notifier->SetSilence(silence).value(), id);
+  silence.matchers = ParseMatchers("alertname=Other").value();
+  const std::string other = world.notifier->SetSilence(silence).value();
+  EXPECT_NE(other, id);
+  EXPECT_EQ(world.notifier->FindSilence(id)->StateAt(world.clock.WallNow()),
+            SilenceState::kExpired);
+  silence.id = "no-such-id";
+  EXPECT_EQ(world.notifier->SetSilence(silence).error().code, ErrorCode::kNotFound);
+}
+
+TEST(SilenceTest, ASilenceThatMatchesEverythingOrNothingIsRefused) {
+  World world(Config(AllReceivers("")));
+  Silence silence;
+  silence.starts_at = world.clock.WallNow();
+  silence.ends_at = silence.starts_at + hours(1);
+  EXPECT_EQ(world.notifier->SetSilence(silence).error().code, ErrorCode::kInvalidArgument);
+  silence.matchers = ParseMatchers(R"(job=~".*")").value();
+  EXPECT_EQ(world.notifier->SetSilence(silence).error().code, ErrorCode::kInvalidArgument);
+  silence.matchers = ParseMatchers("job=x").value();
+  silence.ends_at = silence.starts_at;
+  EXPECT_EQ(world.notifier->SetSilence(silence).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(SilenceTest, ASilenceSurvivesKillMinusNineTheMomentItsCallReturned) {
+  World world(Config(AllReceivers("")));
+  const std::string id = world.Mute("alertname=Pool", hours(1));
+  world.Crash();
+  world.Restart();
+  ASSERT_TRUE(world.notifier->FindSilence(id));
+  world.Fire(kWarning);
+  world.Run(minutes(10));
+  EXPECT_THAT(world.Lines(), IsEmpty());
+}
+
+// The world begins at 2023-11-14 22:13:20 UTC.
+constexpr const char* kNight = R"(
+time_intervals: [{name: night, time_intervals: [{times: [{start_time: '22:20', end_time: '22:30'}]}]}]
+)";
+
+TEST(MuteTest, AMutedRouteIsQuietAndToldAgainAtItsEnd) {
+  World world(
+      Config(AllReceivers("routes: [{receiver: all, matchers: [alertname=Pool],"
+                          " mute_time_intervals: [night]}]",
+                          kNight)));
+  world.Fire(kWarning);
+  world.Run(hours(1));
+  EXPECT_THAT(world.Lines("webhook"),
+              ElementsAre("10s firing: Poola firing", "1000s firing: Poola firing"));
+}
+
+TEST(MuteTest, AnActiveIntervalIsTheOppositeAndTheResolvedFollowsForSlack) {
+  World world(
+      Config(AllReceivers("routes: [{receiver: all, matchers: [alertname=Pool],"
+                          " mute_time_intervals: [night]}]",
+                          kNight)));
+  world.Fire(kWarning);
+  world.Run(minutes(8));
+  world.Resolve(kWarning);
+  world.Run(hours(1));
+  EXPECT_THAT(world.Lines("slack"), ElementsAre("10s firing: [FIRING:1] Pool (a warning)",
+                                                "1000s resolved: [RESOLVED] Pool (a warning)"));
+  EXPECT_EQ(world.Lines("pagerduty").size(), 2u);
+  EXPECT_EQ(world.Lines("pagerduty")[1], "490s resolved: [RESOLVED] Pool (a warning)");
+}
+
+constexpr const char* kInhibit = R"(
+inhibit_rules:
+- {source_matchers: [severity="critical"], target_matchers: [severity="warning"], equal: ['...']}
+)";
+
+std::string Inhibiting() {
+  std::string yaml = AllReceivers("", kInhibit);
+  return yaml.replace(yaml.find("[alertname]"), 11, "[alertname, severity]");
+}
+
+TEST(InhibitionTest, AWarningInTheSameBatchNeverRacesItsCritical) {
+  World world(Config(Inhibiting()));
+  auto warning = world.Firing(kWarning);
+  auto critical = world.Firing(kCritical);
+  warning.starts_at -= hours(1);  // No group_wait: it would go at once.
+  world.Send({warning, critical});
+  world.Run(minutes(3));
+  EXPECT_THAT(world.Lines("webhook"), ElementsAre("10s firing: Poola firing"));
+  EXPECT_EQ(world.Messages("webhook")[0].body["commonLabels"]["severity"], "critical");
+}
+
+TEST(InhibitionTest, NeverToldIsToldWhenTheInhibitionEnds) {
+  World world(Config(Inhibiting()));
+  world.Send({world.Firing(kWarning), world.Firing(kCritical)});
+  world.Run(seconds(30));
+  world.Resolve(kCritical);
+  world.Run(minutes(3));
+  EXPECT_THAT(world.Lines("slack"), ElementsAre("10s firing: [FIRING:1] Pool critical (a)",
+                                                "70s resolved: [RESOLVED] Pool critical (a)",
+                                                "70s firing: [FIRING:1] Pool warning (a)"));
+}
+
+TEST(InhibitionTest, ToldBeforeIsNotToldAgainWhenTheInhibitionEnds) {
+  World world(Config(Inhibiting()));
+  world.Fire(kWarning);
+  world.Run(seconds(30));
+  world.Fire(kCritical);
+  world.Run(minutes(3));
+  world.Resolve(kCritical);
+  world.Run(minutes(10));
+  std::size_t warnings = 0;
+  for (const Message& message : world.Messages("webhook")) {
+    warnings += message.body["commonLabels"]["severity"] == "warning";
+  }
+  EXPECT_EQ(warnings, 1u);
+}
+
+TEST(InhibitionTest, TheResolvedOfAnInhibitedAlertThatWasToldFollows) {
+  World world(Config(Inhibiting()));
+  world.Fire(kWarning);
+  world.Run(seconds(30));
+  world.Fire(kCritical);
+  world.Run(minutes(3));
+  world.Resolve(kWarning);
+  world.Run(minutes(3));
+  const auto slack = world.Lines("slack");
+  EXPECT_EQ(std::count_if(slack.begin(), slack.end(),
+                          [](const auto& line) {
+                            return line.find("[RESOLVED] Pool warning") != std::string::npos;
+                          }),
+            0);
+  const auto pages = world.Lines("pagerduty");
+  EXPECT_NE(pages.back().find("[RESOLVED] Pool warning"), std::string::npos);
+  world.Resolve(kCritical);
+  world.Run(minutes(3));
+  EXPECT_NE(::testing::PrintToString(world.Lines("slack")).find("[RESOLVED] Pool warning"),
+            std::string::npos);
+}
+
+TEST(InhibitionTest, OtherLabelsMustBeEqual) {
+  World world(Config(Inhibiting()));
+  world.Send({world.Firing({{"alertname", "Pool"}, {"instance", "b"}, {"severity", "warning"}}),
+              world.Firing(kCritical)});
+  world.Run(minutes(1));
+  EXPECT_EQ(world.Lines("webhook").size(), 2u);
+}
+
+TEST(InhibitionTest, AnAlertOnBothSidesIsNotMutedByAnotherOnBothSides) {
+  World world(Config(AllReceivers("", R"(
+inhibit_rules: [{source_matchers: [alertname="Pool"], target_matchers: [alertname="Pool"], equal: [instance]}]
+)")));
+  world.Send({world.Firing(kWarning), world.Firing(kCritical)});
+  world.Run(minutes(1));
+  EXPECT_EQ(world.Messages("webhook")[0].body["alerts"].size(), 2u);
+}
+
+TEST(InhibitionTest, TheStatusNamesTheAlertThatMutes) {
+  World world(Config(Inhibiting()));
+  world.Send({world.Firing(kWarning), world.Firing(kCritical)});
+  for (const AlertStatus& status : world.notifier->Alerts()) {
+    if (model::SeverityOf(status.alert.labels) == model::Severity::kCritical) {
+      EXPECT_TRUE(status.inhibited_by.empty());
+    } else {
+      EXPECT_THAT(status.inhibited_by,
+                  ElementsAre(model::FingerprintText(kCritical.Fingerprint())));
+      EXPECT_EQ(status.state, AlertState::kSuppressed);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tocsin::notify

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -10,7 +12,6 @@
 #include <utility>
 
 #include "collectors/redis/stream.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::redis {
 namespace {

@@ -44,6 +44,21 @@ std::shared_ptr<const notify::NotifyConfig> ReadNotify(ConfigReader& root,
   return config;
 }
 
+// The rule files; one that cannot be read is an error of the key that names it.
+rules::RuleSet ReadRules(ConfigReader& root, const rules::RulesConfig& config,
+                         const LoadOptions& options, FileSystem& files) {
+  ConfigErrors found;
+  auto rule_set = rules::LoadRuleSet(config, files, options.builtin_rules, found);
+  for (const ConfigError& error : found.errors()) {
+    if (error.line == 0) {
+      root.Fail("rules", error.message);
+    } else {
+      root.errors().Add(error);
+    }
+  }
+  return rule_set;
+}
+
 }  // namespace
 
 Config LoadConfig(const LoadOptions& options, FileSystem& files, ConfigErrors& errors) {
@@ -70,7 +85,7 @@ Config LoadConfig(const LoadOptions& options, FileSystem& files, ConfigErrors& e
   config.notify = ReadNotify(root, options, files, errors);
   config.push = push::ParsePushConfig(root.Map("push"), files);
   root.Finish();
-  config.rule_set = rules::LoadRuleSet(config.rules, files, options.builtin_rules, errors);
+  config.rule_set = ReadRules(root, config.rules, options, files);
   config.yaml = RedactedYaml(node);
   return config;
 }

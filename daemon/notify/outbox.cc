@@ -63,10 +63,12 @@ std::size_t Outbox::SizeOf(const std::string& integration) const {
 }
 
 void Outbox::Add(const Delivery& delivery, Moment now) {
-  Entry entry{delivery, DueTime(delivery, now), false};
+  Entry entry{delivery, DueTime(delivery, now), now.SteadyAt(delivery.expires_at), false};
   entry.delivery.payload.clear();
   MutexLock lock(mutex_);
-  lanes_[delivery.integration][delivery.group_key][delivery.id] = std::move(entry);
+  Entry& place = lanes_[delivery.integration][delivery.group_key][delivery.id];
+  if (place.delivery.id != 0) entry.expires = place.expires;  // Known: a retry.
+  place = std::move(entry);
   places_[delivery.id] = {delivery.integration, delivery.group_key};
 }
 
@@ -132,11 +134,11 @@ void Outbox::MakeDue(const std::string& integration, Moment now) {
 }
 
 std::vector<Delivery> Outbox::Expired(Moment now) const {
+  MutexLock lock(mutex_);
   std::vector<Delivery> expired;
-  for (Waiting& waiting : List()) {
-    if (!waiting.in_flight && waiting.delivery.expires_at <= now.wall) {
-      expired.push_back(std::move(waiting.delivery));
-    }
+  for (const auto& [id, place] : places_) {
+    const Entry& entry = lanes_.at(place.first).at(place.second).at(id);
+    if (!entry.in_flight && entry.expires <= now.steady) expired.push_back(entry.delivery);
   }
   return expired;
 }

@@ -74,6 +74,7 @@ class Outbox {
   struct Entry {
     Delivery delivery;  // Without payload.
     SteadyTime due{};
+    SteadyTime expires{};  // A jump of the wall clock makes nothing old.
     bool in_flight = false;
   };
   using GroupQueue = std::map<std::int64_t, Entry>;  // By id: the order they came.

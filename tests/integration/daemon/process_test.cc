@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::seconds;
 
-FinishedProcess Run(std::vector<std::string> arguments) {
+FinishedProcess RunTocsin(std::vector<std::string> arguments) {
   ProcessOptions options;
   options.argv = {TocsinProgram()};
   options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
@@ -26,20 +26,20 @@ TEST(ProcessTest, ABrokenConfigurationIsRefusedWithAllItsErrorsAndExitTwo) {
   PosixFileSystem files;
   const std::string path = folder.File("tocsin.yaml");
   ASSERT_TRUE(files.WriteAtomically(path, "intervall: 15s\nhost: [ { name: self, x: 1 } ]\n").ok());
-  const auto run = Run({"run", "--config", path});
+  const auto run = RunTocsin({"run", "--config", path});
   EXPECT_EQ(run.status, 2);
   EXPECT_NE(run.output.find("tocsin.yaml:1:1: "), run.output.npos) << run.output;
   EXPECT_NE(run.output.find("did you mean \"interval\"?"), run.output.npos) << run.output;
-  EXPECT_NE(run.output.find("tocsin.yaml:2:24: "), run.output.npos) << run.output;
-  EXPECT_EQ(Run({"check", "config", path}).status, 1);
+  EXPECT_NE(run.output.find("tocsin.yaml:2:23: "), run.output.npos) << run.output;
+  EXPECT_EQ(RunTocsin({"check", "config", path}).status, 1);
 }
 
 TEST(ProcessTest, WrongUseExitsTwoAndHelpExitsZero) {
-  EXPECT_EQ(Run({}).status, 2);
-  EXPECT_EQ(Run({"polish"}).status, 2);
-  EXPECT_EQ(Run({"check", "rules"}).status, 2);
+  EXPECT_EQ(RunTocsin({}).status, 2);
+  EXPECT_EQ(RunTocsin({"polish"}).status, 2);
+  EXPECT_EQ(RunTocsin({"check", "rules"}).status, 2);
   for (const char* command : {"run", "check", "test", "query", "alerts", "version"}) {
-    const auto help = Run({command, "--help"});
+    const auto help = RunTocsin({command, "--help"});
     EXPECT_EQ(help.status, 0) << command;
     EXPECT_NE(help.output.find("Example: tocsin"), help.output.npos) << help.output;
   }
@@ -85,7 +85,7 @@ TEST(ProcessTest, APortInUseIsAnErrorThatNamesIt) {
                       folder.File("t.yaml"),
                       "listen: " + address + "\nstorage: { path: " + folder.path() + "/data }\n")
                   .ok());
-  const auto second = Run({"run", "--config", folder.File("t.yaml")});
+  const auto second = RunTocsin({"run", "--config", folder.File("t.yaml")});
   EXPECT_EQ(second.status, 1);
   EXPECT_NE(second.output.find("cannot listen on " + address), second.output.npos) << second.output;
 }
@@ -107,14 +107,14 @@ TEST(ProcessTest, TheCommandLineAsksARunningDaemon) {
   ASSERT_TRUE(started.ok()) << started.error().message;
   DaemonProcess& daemon = **started;
   ASSERT_TRUE(daemon.WaitForValue("up{job=\"host\"}", 1));
-  const auto found = Run({"query", "up{job=\"host\"}", "--url", daemon.Url("")});
+  const auto found = RunTocsin({"query", "up{job=\"host\"}", "--url", daemon.Url("")});
   EXPECT_EQ(found.status, 0);
   EXPECT_NE(found.output.find("job=\"host\"}  1"), found.output.npos) << found.output;
-  const auto wrong = Run({"query", "up ==", "--url", daemon.Url("")});
+  const auto wrong = RunTocsin({"query", "up ==", "--url", daemon.Url("")});
   EXPECT_EQ(wrong.status, 1);
   EXPECT_NE(wrong.output.find("parse error"), wrong.output.npos) << wrong.output;
-  EXPECT_EQ(Run({"alerts", "--url", daemon.Url("")}).status, 0);
-  EXPECT_EQ(Run({"alerts", "--url", "http://127.0.0.1:1"}).status, 1);
+  EXPECT_EQ(RunTocsin({"alerts", "--url", daemon.Url("")}).status, 0);
+  EXPECT_EQ(RunTocsin({"alerts", "--url", "http://127.0.0.1:1"}).status, 1);
 }
 
 }  // namespace

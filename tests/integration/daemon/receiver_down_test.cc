@@ -39,14 +39,20 @@ class Receiver {
   HttpServer server_;
 };
 
-std::string Config(const Receiver& receiver, const std::string& probe_url) {
+std::string Config(const std::string& folder, const std::string& probe_url) {
   return "interval: 1s\n"
          "http: [ { name: probe, url: \"" +
          probe_url +
          "\", timeout: 1s } ]\n"
-         "rules: [ rules.yaml ]\n"
-         "notify: { pagerduty: { routing_key: 0123456789abcdef0123456789abcdef, url: \"" +
-         receiver.url() + "\" } }\n";
+         "rules: [ " +
+         folder + "/rules.yaml ]\nalerting: " + folder + "/alertmanager.yml\n";
+}
+
+std::string Alerting(const Receiver& receiver) {
+  return "route: { receiver: pager, group_wait: 0s, group_interval: 2s }\n"
+         "receivers: [ { name: pager, pagerduty_configs: [ { routing_key: "
+         "0123456789abcdef0123456789abcdef, url: \"" +
+         receiver.url() + "\" } ] } ]\n";
 }
 
 constexpr const char* kRules =
@@ -56,13 +62,10 @@ constexpr const char* kRules =
 class ReceiverDownTest : public ::testing::Test {
  protected:
   void Start() {
-    const std::string config = Config(receiver_, watched_.Url("/health"));
-    // The rule file lies beside the configuration, which Start() writes: name it whole.
     PosixFileSystem files;
     ASSERT_TRUE(files.WriteAtomically(folder_.File("rules.yaml"), kRules).ok());
-    std::string named = config;
-    named.replace(named.find("rules.yaml"), 10, folder_.File("rules.yaml"));
-    auto started = DaemonProcess::Start(named);
+    ASSERT_TRUE(files.WriteAtomically(folder_.File("alertmanager.yml"), Alerting(receiver_)).ok());
+    auto started = DaemonProcess::Start(Config(folder_.path(), watched_.Url("/health")));
     ASSERT_TRUE(started.ok()) << started.error().message;
     daemon_ = *std::move(started);
   }

@@ -23,7 +23,7 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr int kDefaultSeeds = 20;
+constexpr int kDefaultSeeds = 8;
 constexpr int kTargets = 3;
 
 constexpr const char* kConfig = R"(
@@ -114,9 +114,8 @@ class World {
   // The process or the machine dies and comes back after a while.
   void DieAndBoot() {
     const bool power = random_() % 2 == 0;
-    disk_.Die(
-        power ? FaultDisk::Fault::kPowerFails : FaultDisk::Fault::kProcessDies,
-        random_() % 2 == 0 ? FaultDisk::UnsyncedBytes::kLost : FaultDisk::UnsyncedBytes::kTorn);
+    disk_.Die(power ? FaultDisk::Fault::kPowerFails : FaultDisk::Fault::kProcessDies,
+              random_() % 2 == 0 ? UnsyncedBytes::kLost : UnsyncedBytes::kTorn);
     http_.Crash();
     executors_.Crash();
     daemon_.reset();

@@ -64,6 +64,8 @@ TEST(TextTest, TheNearestWordIsSuggestedOnlyWhenItIsNear) {
   const std::string_view words[] = {"interval", "timeout"};
   EXPECT_EQ(Suggestion("intervall", words), " (did you mean \"interval\"?)");
   EXPECT_EQ(Suggestion("colour", words), "");
+  const std::string_view swapped[] = {"dsn", "name"};
+  EXPECT_EQ(Suggestion("dns", swapped), " (did you mean \"dsn\"?)");
 }
 
 TEST(TextTest, InvalidUtf8IsReplacedAndRunesAreCounted) {

@@ -98,7 +98,7 @@ TEST_F(WrongPasswordTest, IsAReasonThatKeepsTheSecretAndAReloadTakesTheRightOne)
     EXPECT_NE(target->last_error.find(words.at(job)), std::string::npos) << target->last_error;
   }
   EXPECT_EQ(daemon_->Query("probe_http_status_code"), 401);
-  EXPECT_EQ(daemon_->Query("up{job=\"host\"}"), 1);
+  EXPECT_TRUE(daemon_->WaitForValue("up{job=\"host\"}", 1));
 
   WritePassword(kRight);
   daemon_->process().Signal(SIGHUP);

@@ -103,8 +103,10 @@ struct Message {
 
 class World {
  public:
-  explicit World(std::shared_ptr<const NotifyConfig> config, std::uint64_t seed = 1)
-      : config_(std::move(config)), seed_(seed) {
+  // With `disk_vfs`, state.db lies on that disk (tests/support/fault_vfs.h).
+  explicit World(std::shared_ptr<const NotifyConfig> config, std::uint64_t seed = 1,
+                 std::string disk_vfs = {})
+      : vfs(std::move(disk_vfs)), config_(std::move(config)), seed_(seed) {
     AnswerAll();
     Restart();
   }
@@ -136,7 +138,9 @@ class World {
     executors.Crash();
   }
 
-  std::string database() const { return (folder.path() / "state.db").string(); }
+  std::string database() const {
+    return vfs.empty() ? (folder.path() / "state.db").string() : "/var/lib/tocsin/state.db";
+  }
 
   void Run(Millis span) { executors.RunFor(span); }
 

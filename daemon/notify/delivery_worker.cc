@@ -119,11 +119,11 @@ void DeliveryWorker::Send(Delivery delivery) {
     flights_.emplace(token, std::move(flight));
   }
   metrics_.attempts.Add();
-  const auto id = http_.Start(
-      std::move(message.request), deadline,
-      [weak = weak_from_this(), token](HttpExchange exchange) {
-        if (const auto self = weak.lock()) self->Conclude(token, std::move(exchange));
-      });
+  const auto id = http_.Start(std::move(message.request), deadline,
+                              [weak = weak_from_this(), token](HttpExchange exchange) {
+                                if (const auto self = weak.lock())
+                                  self->Conclude(token, std::move(exchange));
+                              });
   MutexLock lock(mutex_);
   const auto sent = flights_.find(token);
   if (sent != flights_.end()) sent->second.request = id;

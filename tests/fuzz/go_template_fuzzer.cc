@@ -27,13 +27,13 @@ GoValue Alert(const std::string& status) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const tocsin::formats::GoFunctions functions = tocsin::formats::CommonTemplateFunctions();
-  static const GoValue value = GoValue::Struct(
-      {{"Status", GoValue::String("firing")},
-       {"Alerts", GoValue::List({Alert("firing"), Alert("resolved")})},
-       {"CommonLabels", GoValue::StringMap({{"alertname", "Down"}, {"a b", "ü"}})},
-       {"Count", GoValue::Int(-3)},
-       {"Truth", GoValue::Bool(true)},
-       {"Nothing", GoValue()}});
+  static const GoValue value =
+      GoValue::Struct({{"Status", GoValue::String("firing")},
+                       {"Alerts", GoValue::List({Alert("firing"), Alert("resolved")})},
+                       {"CommonLabels", GoValue::StringMap({{"alertname", "Down"}, {"a b", "ü"}})},
+                       {"Count", GoValue::Int(-3)},
+                       {"Truth", GoValue::Bool(true)},
+                       {"Nothing", GoValue()}});
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto parsed = tocsin::formats::Template::Parse("fuzz", text, functions);
   if (!parsed.ok()) {

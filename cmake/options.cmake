@@ -8,7 +8,7 @@ set(TOCSIN_SANITIZE "" CACHE STRING "-fsanitize= list, empty for none")
 add_library(tocsin_options INTERFACE)
 target_include_directories(tocsin_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(tocsin_options INTERFACE
-  -Wall -Wextra -Wno-missing-field-initializers -Wnon-virtual-dtor -Wcast-qual
+  -pthread -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Wno-missing-field-initializers -Wnon-virtual-dtor -Wcast-qual
   -Wimplicit-fallthrough -Woverloaded-virtual)
 if(TOCSIN_WERROR)
   target_compile_options(tocsin_options INTERFACE -Werror)
@@ -26,3 +26,22 @@ if(TOCSIN_SANITIZE)
     -fsanitize=${TOCSIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   target_link_options(tocsin_options INTERFACE -fsanitize=${TOCSIN_SANITIZE})
 endif()
+
+# The standard library's heavy headers are parsed once per build, which halves the
+# time of a clean one. Every file still includes what it uses: the lint builds each
+# header alone, and the Clang preset builds everything without this.
+option(TOCSIN_PCH "Precompile the standard headers" ON)
+if(TOCSIN_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  file(WRITE ${CMAKE_BINARY_DIR}/standard_headers.cc "// Carries the precompiled headers.\n")
+  add_library(tocsin_standard_headers OBJECT ${CMAKE_BINARY_DIR}/standard_headers.cc)
+  target_link_libraries(tocsin_standard_headers PRIVATE tocsin_options)
+  target_precompile_headers(tocsin_standard_headers PRIVATE
+    <algorithm> <chrono> <cstdint> <functional> <map> <memory> <optional> <set> <string>
+    <string_view> <unordered_map> <utility> <variant> <vector>)
+endif()
+
+function(tocsin_use_standard_headers target)
+  if(TARGET tocsin_standard_headers)
+    target_precompile_headers(${target} REUSE_FROM tocsin_standard_headers)
+  endif()
+endfunction()

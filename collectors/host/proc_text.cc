@@ -1,9 +1,10 @@
 #include "collectors/host/proc_text.h"
 
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 #include "daemon/base/text.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::host {
 

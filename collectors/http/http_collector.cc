@@ -75,7 +75,10 @@ void ProbeCollector::ExtractPools(const std::optional<JsonDocument>& json,
     return;
   }
   if (exchange.error) {
-    pools_.Clear();
+    // A connection refused or reset says nothing of the pool: what it last said stands
+    // for a while, so that an exhausted pool does not look resolved.
+    pools_.Forget(now);
+    pools_.Write(batch);
     return;
   }
   std::vector<PoolReading> readings;
@@ -90,7 +93,11 @@ void ProbeCollector::ExtractPools(const std::optional<JsonDocument>& json,
       readings.push_back(std::move(reading));
     }
   }
-  pools_.Remember(std::move(readings), now);
+  if (readings.empty() && verdict.failure) {
+    pools_.Forget(now);  // An error page instead of the pool's: as above.
+  } else {
+    pools_.Remember(std::move(readings), now);
+  }
   if (pools_.forgotten() > 0) {
     batch.AddCounter("tocsin_pools_forgotten_total", "Pools dropped because of their number.",
                      static_cast<double>(pools_.forgotten()));

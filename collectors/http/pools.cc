@@ -209,6 +209,10 @@ void PoolMemory::Remember(std::vector<PoolReading> readings, SteadyTime now) {
   }
 }
 
+void PoolMemory::Forget(SteadyTime now) {
+  std::erase_if(entries_, [&](const auto& entry) { return entry.second.seen_at + kMemory < now; });
+}
+
 void PoolMemory::Write(model::MetricBatch& batch) const {
   using model::MetricType;
   for (const auto& [key, entry] : entries_) {

@@ -57,8 +57,9 @@ class PoolMemory {
   // it answers again.
   void AssumeSaturated() { saturated_ = true; }
 
-  // Forgets a saturation that was assumed: another failure says nothing about pools.
-  void Clear() { saturated_ = false; }
+  // A failure that says nothing about pools: what was read last stands as it is, for
+  // kMemory.
+  void Forget(SteadyTime now);
 
   // Writes app_pool_* of all that is remembered.
   void Write(model::MetricBatch& batch) const;

@@ -1,5 +1,7 @@
 #include "collectors/pgbouncer/console.h"
 
+#include <fmt/format.h>
+
 #include <libpq-fe.h>
 #include <poll.h>
 
@@ -8,7 +10,6 @@
 
 #include "daemon/base/socket.h"
 #include "daemon/base/text.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::pgbouncer {
 namespace {

@@ -1,5 +1,7 @@
 #include "collectors/pgbouncer/pgbouncer.h"
 
+#include <fmt/format.h>
+
 #include <libpq-fe.h>
 
 #include <cstring>
@@ -10,7 +12,6 @@
 #include "collectors/pgbouncer/console.h"
 #include "collectors/pgbouncer/subjects.h"
 #include "daemon/base/text.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::pgbouncer {
 namespace {

@@ -126,21 +126,24 @@ Error Connection::Lost(const char* reason) {
 
 int Rows::size() const { return static_cast<int>(result_->size()); }
 
-namespace {
-
-pqxx::field FieldAt(const pqxx::result& result, int row, int column) {
-  return result.at(static_cast<pqxx::result::size_type>(row))
-      .at(static_cast<pqxx::row::size_type>(column));
+// A server that answers another shape than was asked for has nothing to say.
+bool Rows::Has(int row, int column) const {
+  return row >= 0 && column >= 0 && static_cast<std::size_t>(row) < std::size_t(result_->size()) &&
+         column < static_cast<int>(result_->columns());
 }
 
-}  // namespace
-
 std::string_view Rows::Text(int row, int column) const {
-  const auto field = FieldAt(*result_, row, column);
+  if (!Has(row, column)) return {};
+  const auto field = (*result_)[static_cast<pqxx::result::size_type>(row)]
+                               [static_cast<pqxx::row::size_type>(column)];
   return {field.c_str(), field.size()};
 }
 
-bool Rows::IsNull(int row, int column) const { return FieldAt(*result_, row, column).is_null(); }
+bool Rows::IsNull(int row, int column) const {
+  return !Has(row, column) || (*result_)[static_cast<pqxx::result::size_type>(row)]
+                                        [static_cast<pqxx::row::size_type>(column)]
+                                            .is_null();
+}
 
 std::optional<double> Rows::Number(int row, int column) const {
   if (IsNull(row, column)) return std::nullopt;

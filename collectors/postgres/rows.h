@@ -18,13 +18,15 @@ class Rows {
   explicit Rows(std::shared_ptr<const pqxx::result> result) : result_(std::move(result)) {}
 
   int size() const;
-  // Requires: row < size() and a column that the query has. NULL reads as empty.
+  // NULL, and what the server did not send, reads as empty.
   std::string_view Text(int row, int column) const;
   bool IsNull(int row, int column) const;
   // Nothing if it is NULL or not a number.
   std::optional<double> Number(int row, int column) const;
 
  private:
+  bool Has(int row, int column) const;
+
   std::shared_ptr<const pqxx::result> result_;
 };
 

@@ -1,10 +1,11 @@
 #include "collectors/redis/address.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <utility>
 
 #include "daemon/base/text.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::redis {
 namespace {

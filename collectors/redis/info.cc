@@ -1,5 +1,7 @@
 #include "collectors/redis/info.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -7,7 +9,6 @@
 
 #include "collectors/redis/info_metrics.h"
 #include "daemon/base/text.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::redis {
 namespace {

@@ -1,5 +1,7 @@
 #include "collectors/redis/redis.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,7 +11,6 @@
 #include "collectors/redis/connection.h"
 #include "collectors/redis/info.h"
 #include "collectors/redis/key_audit.h"
-#include "fmt/format.h"
 
 namespace tocsin::collectors::redis {
 namespace {

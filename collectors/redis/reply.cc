@@ -3,7 +3,7 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/read.h>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace tocsin::collectors::redis {
 namespace {

@@ -8,11 +8,8 @@
 
 #include "daemon/api/api_config.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/metrics.h"
 #include "daemon/base/result.h"
 #include "daemon/model/querier.h"
-#include "daemon/model/sample_sink.h"
-#include "daemon/notify/notifier.h"
 #include "daemon/poll/poller.h"
 #include "daemon/store/store.h"
 #include "rules/engine/rule_engine.h"
@@ -24,12 +21,8 @@ struct Context {
   const Clock& clock;
   const promql::Engine& promql;
   const store::Store& store;
-  model::SampleSink& samples;
   const poll::Poller& poller;
   const rules::RuleEngine& rules;
-  notify::Notifier& notifier;
-  MetricRegistry& registry;
-  bool accept_remote_write = false;
   std::string version;
   WallTime started_at{};
   std::function<bool()> ready;               // All rooms have started and none is stopping.

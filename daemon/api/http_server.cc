@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "daemon/api/authorization.h"
@@ -73,6 +74,11 @@ Result<int> ListenTcp(ListenAddress& address) {
                  "cannot listen on " + address.Text() + ": " + gai_strerror(error)};
   }
   const int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    const int error = errno;
+    freeaddrinfo(found);
+    return CannotListen(address, error);
+  }
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const bool listening =
@@ -179,27 +185,31 @@ class HttpServer::Rep {
 
   void AnswerWithBody(const httplib::Request& request, httplib::Response& response,
                       const httplib::ContentReader& read) {
+    // Nothing is kept of a body that nobody may send.
+    Request head = HeadOf(request);
+    if (auto refusal = Refuse(head)) {
+      response.set_header("Connection", "close");
+      Write(*std::move(refusal), response);
+      return;
+    }
+    const std::size_t limit = IsForm(request) ? kMaxFormBytes : kMaxBodyBytes;
     std::string body;
     bool too_large = false;
     // The library's own limit does not see chunked bodies.
-    read([&](const char* bytes, std::size_t size) {
-      too_large = body.size() + size > kMaxBodyBytes;
+    const bool whole = read([&](const char* bytes, std::size_t size) {
+      too_large = body.size() + size > limit;
       if (!too_large) body.append(bytes, size);
       return !too_large;
     });
-    if (too_large) {
-      response.status = 413;
+    if (too_large || !whole) {
+      response.status = too_large ? 413 : 400;
       return;
     }
     Answer(request, response, std::move(body));
   }
 
   void Answer(const httplib::Request& from, httplib::Response& to, std::string body) {
-    Request request;
-    request.method = from.method;
-    request.path = from.path;
-    for (const auto& [name, value] : from.params) request.params.emplace_back(name, value);
-    for (const auto& [name, value] : from.headers) request.headers.emplace_back(name, value);
+    Request request = HeadOf(from);
     if (IsForm(from)) {
       httplib::Params form;
       httplib::detail::parse_query_text(body, form);
@@ -207,14 +217,29 @@ class HttpServer::Rep {
     } else {
       request.body = std::move(body);
     }
-    Response response = Dispatch(request);
+    auto refusal = Refuse(request);
+    Write(refusal ? *std::move(refusal) : Dispatch(request), to);
+  }
+
+  static Request HeadOf(const httplib::Request& from) {
+    Request request;
+    request.method = from.method;
+    request.path = from.path;
+    for (const auto& [name, value] : from.params) request.params.emplace_back(name, value);
+    for (const auto& [name, value] : from.headers) request.headers.emplace_back(name, value);
+    return request;
+  }
+
+  static void Write(Response response, httplib::Response& to) {
     to.status = response.status;
     for (const auto& [name, value] : response.headers) to.set_header(name, value);
     to.set_content(std::move(response.body), response.content_type);
   }
 
-  Response Dispatch(Request& request) {
-    const Match match = FindEndpoint(request);
+  // The answer to who may not ask, or asks for what is not there.
+  std::optional<Response> Refuse(const Request& request) {
+    Request probe = request;
+    const Match match = FindEndpoint(probe);
     const bool open = match.endpoint && match.endpoint->open;
     if (!open && !authorization_.Allows(request.Header("Authorization"))) {
       Response response{401, "text/plain; charset=utf-8", "Unauthorized\n", {}};
@@ -229,6 +254,12 @@ class HttpServer::Rep {
       response.headers.emplace_back("Allow", std::string(match.endpoint->methods));
       return response;
     }
+    return std::nullopt;
+  }
+
+  // Requires: Refuse() had nothing against it.
+  Response Dispatch(Request& request) {
+    const Match match = FindEndpoint(request);
     if (match.endpoint->load == Load::kLight) return match.endpoint->answer(context_, request);
     const Turn turn(heavy_);
     if (!turn.granted()) {

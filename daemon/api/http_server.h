@@ -22,6 +22,7 @@ class HttpServer {
   static constexpr int kWorkers = 32;  // Per listening address.
   static constexpr int kMaxHeavy = 24;
   static constexpr std::size_t kMaxBodyBytes = 64 << 20;
+  static constexpr std::size_t kMaxFormBytes = 1 << 20;
   static constexpr std::size_t kMaxPathBytes = 2048;
 
   // Binds every address at once, so that a port in use is an error at start.

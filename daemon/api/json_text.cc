@@ -1,5 +1,6 @@
 #include "daemon/api/json_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -39,6 +40,11 @@ void AppendList(std::string_view name, const std::vector<std::string>& texts, st
 
 void AppendJsonString(std::string_view text, std::string& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  std::string mended;
+  if (std::any_of(text.begin(), text.end(), [](char c) { return c < 0; })) {
+    mended = ValidUtf8(text);
+    text = mended;
+  }
   out += '"';
   for (const char c : text) {
     switch (c) {

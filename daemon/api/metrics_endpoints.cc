@@ -11,21 +11,31 @@ void Add(const poll::TargetPage& from, const model::Labels& labels, formats::Tex
   if (from.batch) page.Add(from.batch, labels, from.honor_labels);
 }
 
+Response Plain(int status, std::string text) {
+  return Response{status, "text/plain; charset=utf-8", std::move(text), {}};
+}
+
 }  // namespace
 
 Response AnswerMetrics(const Context& context, const Request& request) {
   const auto target = request.Param("target");
+  std::vector<poll::TargetPage> pages = context.poller.Pages();
+  if (target) {
+    std::erase_if(pages, [&](const poll::TargetPage& page) {
+      return page.name != *target && page.kind + "/" + page.name != *target;
+    });
+    if (pages.empty()) return Plain(404, "no target \"" + *target + "\"\n");
+    if (pages.size() > 1) {
+      std::string text = "several targets have this name, ask for one of:\n";
+      for (const poll::TargetPage& page : pages) text += page.kind + "/" + page.name + "\n";
+      return Plain(400, std::move(text));
+    }
+  }
   formats::TextPage page;
-  bool found = false;
-  for (const poll::TargetPage& known : context.poller.Pages()) {
-    if (target && known.name != *target && known.kind + "/" + known.name != *target) continue;
-    found = true;
+  for (const poll::TargetPage& known : pages) {
     if (known.at == WallTime()) continue;  // Not collected yet.
     // One target alone gets its job and instance from whoever scrapes it.
     Add(known, target ? model::Labels() : known.labels, page);
-  }
-  if (target && !found) {
-    return Response{404, "text/plain; charset=utf-8", "no target \"" + *target + "\"\n", {}};
   }
   Response response{200, std::string(formats::kTextContentType), "", {}};
   page.AppendTo(formats::TextOptions(), response.body);

@@ -10,7 +10,8 @@
 namespace tocsin::api {
 namespace {
 
-constexpr std::int64_t kMaxPoints = 11'000;  // Per series, as Prometheus.
+constexpr std::uint64_t kMaxPoints = 11'000;  // Per series, as Prometheus.
+constexpr Millis kMaxTimeout = std::chrono::hours(24);
 
 // Truncates to the parameter `limit` and says so.
 template <class Rows>
@@ -95,7 +96,7 @@ std::optional<Response> ReadCommon(const Request& request, Common& common) {
   if (const auto text = request.Param("timeout"); text && !text->empty()) {
     const auto timeout = ParseApiDuration(*text);
     if (!timeout.ok()) return InvalidParameter("timeout", timeout.error().message);
-    common.context.deadline = common.context.clock.SteadyNow() + *timeout;
+    common.context.deadline = common.context.clock.SteadyNow() + std::min(*timeout, kMaxTimeout);
   }
   if (const auto text = request.Param("lookback_delta"); text && !text->empty()) {
     const auto lookback = ParseApiDuration(*text);
@@ -142,7 +143,8 @@ Response AnswerQueryRange(const Context& context, const Request& request) {
                             "zero or negative query resolution step widths are not accepted. Try "
                             "a positive integer");
   }
-  if ((*end - *start) / step->count() > kMaxPoints) {
+  const auto span = static_cast<std::uint64_t>(*end) - static_cast<std::uint64_t>(*start);
+  if (span / static_cast<std::uint64_t>(step->count()) > kMaxPoints) {
     return Failure(ErrorType::kBadData,
                    "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing "
                    "the query resolution (?step=XX)");

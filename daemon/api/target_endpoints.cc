@@ -18,7 +18,7 @@ std::string_view HealthName(model::TargetHealth health) {
 }
 
 void AppendTarget(const model::SourceState& source, std::string& out) {
-  const std::string page = "/metrics?target=" + PercentEncode(source.name);
+  const std::string page = "/metrics?target=" + PercentEncode(source.kind + "/" + source.name);
   out += "{\"discoveredLabels\":{\"__address__\":";
   AppendJsonString(source.address, out);
   out += ",\"__scrape_interval__\":";
@@ -80,7 +80,7 @@ Response AnswerServiceDiscovery(const Context& context, const Request& request) 
     body += "{\"targets\":[";
     AppendJsonString(host, body);
     body += "],\"labels\":{\"__metrics_path__\":\"/metrics\",\"__param_target\":";
-    AppendJsonString(source.name, body);
+    AppendJsonString(source.kind + "/" + source.name, body);
     for (const auto& [name, value] : source.labels) {
       body += ',';
       AppendJsonString(name, body);

@@ -56,7 +56,8 @@ int CheckAlerting(const std::string& path, bool print) {
   std::shared_ptr<const notify::NotifyConfig> config;
   if (const auto text = files.Read(path); text.ok()) {
     const ConfigNode root = ConfigNode::Parse(*text, path, ConfigNode::Expand::kNothing, errors);
-    const bool is_alertmanagers = root.Find("route") != nullptr;
+    const bool is_alertmanagers =
+        root.Find("route") || root.Find("receivers") || root.Find("inhibit_rules");
     config = is_alertmanagers
                  ? notify::ParseAlertmanagerConfig(root, files, errors)
                  : config::LoadConfig({path, BuiltinRulesFolder()}, files, errors).notify;

@@ -23,6 +23,7 @@ std::string SelfInstance(const api::ApiConfig& config) {
 Daemon::Daemon(const World& world, config::Config config)
     : world_(world), config_(std::move(config)), started_at_(world.clock.WallNow()) {
   yaml_ = config_.yaml;
+  applied_at_ = started_at_;
 }
 
 Daemon::~Daemon() = default;
@@ -64,7 +65,7 @@ Result<> Daemon::Start() {
   // Alerts that were firing are known to notify before it flushes anything.
   TOCSIN_RETURN_IF_ERROR(rules_->Start(config_.rule_set));
   notifier_->Start();
-  push_->Apply(config_.push, config_.external_labels);
+  push_->Apply(config_.push, config_.external_labels, config_.push_digest);
   poller_->Apply(WithSelf(config_.poll));
   MutexLock lock(mutex_);
   ready_ = true;
@@ -73,18 +74,17 @@ Result<> Daemon::Start() {
 
 Result<> Daemon::Reload(config::Config config) {
   TOCSIN_RETURN_IF_ERROR(notifier_->Reload(config.notify));
-  const bool needs_restart = config.store.path != config_.store.path ||
-                             config.api.listen.size() != config_.api.listen.size() ||
-                             config.promql.lookback != config_.promql.lookback;
-  if (needs_restart) {
-    LogWarning("storage, promql, listen and web take effect at the next restart only");
+  if (config.NeedsRestartAfter(config_)) {
+    LogWarning(
+        "listen, web, storage and promql have changed: they take effect at the next restart");
   }
   config_ = std::move(config);
   TOCSIN_RETURN_IF_ERROR(rules_->Reload(config_.rule_set, RuleOptions()));
-  push_->Apply(config_.push, config_.external_labels);
+  push_->Apply(config_.push, config_.external_labels, config_.push_digest);
   poller_->Apply(WithSelf(config_.poll));
   MutexLock lock(mutex_);
   yaml_ = config_.yaml;
+  applied_at_ = world_.clock.WallNow();
   return Result<>();
 }
 
@@ -95,8 +95,8 @@ void Daemon::Stop(SteadyTime deadline) {
   }
   poller_->Stop();
   rules_->Stop();
-  push_->Stop();
   notifier_->Stop(deadline);
+  push_->Stop(deadline);
   if (const auto flushed = store_->Flush(); !flushed.ok()) {
     LogError("the last samples could not be synced to disk", {{"error", flushed.error().message}});
   }
@@ -111,33 +111,26 @@ api::Context Daemon::ApiContext(std::string version) {
     MutexLock lock(mutex_);
     return yaml_;
   };
-  return api::Context{world_.clock,
-                      *promql_,
-                      *store_,
-                      *sink_,
-                      *poller_,
-                      *rules_,
-                      *notifier_,
-                      registry_,
-                      config_.api.accept_remote_write,
-                      std::move(version),
-                      started_at_,
-                      ready,
-                      nullptr,
-                      yaml};
+  return api::Context{world_.clock,       *promql_,    *store_, *poller_, *rules_,
+                      std::move(version), started_at_, ready,   nullptr,  yaml};
 }
 
 Result<> Daemon::Healthy() const {
   const WallTime now = world_.clock.WallNow();
+  WallTime applied_at;
+  {
+    MutexLock lock(mutex_);
+    applied_at = applied_at_;
+  }
   for (const model::SourceState& source : poller_->Snapshot()) {
     if (source.kind != "tocsin") continue;
-    if (now - std::max(source.last_poll, started_at_) >
+    if (now - std::max(source.last_poll, applied_at) >
         kLateIntervals * source.interval + kLateSlack) {
       return Error{ErrorCode::kUnavailable, "polling is late"};
     }
   }
   for (const rules::GroupStatus& group : rules_->Groups()) {
-    const WallTime last = std::max(group.last_evaluation.value_or(started_at_), started_at_);
+    const WallTime last = std::max(group.last_evaluation.value_or(applied_at), applied_at);
     if (now - last > kLateIntervals * group.interval + kLateSlack) {
       return Error{ErrorCode::kUnavailable, "evaluation of group " + group.name + " is late"};
     }

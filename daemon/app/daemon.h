@@ -77,6 +77,7 @@ class Daemon {
   mutable Mutex mutex_;
   std::string yaml_ GUARDED_BY(mutex_);
   bool ready_ GUARDED_BY(mutex_) = false;
+  WallTime applied_at_ GUARDED_BY(mutex_){};  // Of the present configuration.
 
   // In the order they are built; destroyed in reverse.
   std::unique_ptr<store::Store> store_;

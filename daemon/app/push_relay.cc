@@ -1,11 +1,15 @@
 #include "daemon/app/push_relay.h"
 
+#include <condition_variable>
+#include <mutex>
 #include <utility>
 
 #include "daemon/formats/exposition.h"
 
 namespace tocsin::app {
 namespace {
+
+constexpr Millis kIdleLook{10};  // How often an ending daemon asks whether all is sent.
 
 // A page for each target, grouped by the target's labels.
 std::vector<push::PushPage> PagesOf(const poll::Poller& poller, const model::Labels& external) {
@@ -31,12 +35,33 @@ PushRelay::PushRelay(const poll::Poller& poller, const Clock& clock, ExecutorFac
                      HttpClient& http, MetricRegistry& registry)
     : poller_(poller), clock_(clock), executors_(executors), http_(http), registry_(registry) {}
 
-void PushRelay::Apply(const push::PushConfig& config, const model::Labels& external_labels) {
+void PushRelay::Apply(const push::PushConfig& config, const model::Labels& external_labels,
+                      const std::string& digest) {
+  if (digest == digest_) return;
+  digest_ = digest;
   Swap(nullptr);  // Two Pushers would tell one Pushgateway different things.
   if (config.empty()) return;
   const auto pages = [this, external_labels] { return PagesOf(poller_, external_labels); };
   Swap(std::make_shared<push::Pusher>(config, external_labels, pages, clock_, executors_, http_,
                                       registry_));
+}
+
+void PushRelay::Stop(SteadyTime deadline) {
+  std::shared_ptr<push::Pusher> pusher;
+  {
+    MutexLock lock(mutex_);
+    pusher = pusher_;
+  }
+  if (pusher) {
+    pusher->Flush();
+    std::mutex mutex;
+    std::condition_variable nobody_tells;
+    std::unique_lock lock(mutex);
+    while (!pusher->Idle() && clock_.SteadyNow() < deadline) {
+      nobody_tells.wait_for(lock, kIdleLook);
+    }
+  }
+  Swap(nullptr);
 }
 
 void PushRelay::OnCommit(const model::CommitContext& context,

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/executor.h"
@@ -23,12 +24,14 @@ class PushRelay : public model::CommitObserver {
   PushRelay(const poll::Poller& poller, const Clock& clock, ExecutorFactory& executors,
             HttpClient& http, MetricRegistry& registry);
 
-  // Sends to these destinations from now on. What the ones before had not sent yet is
-  // not sent any more.
-  void Apply(const push::PushConfig& config, const model::Labels& external_labels);
+  // Sends to these destinations from now on; nothing changes if `digest` is that of
+  // the last call. What changed destinations had not sent yet is not sent any more.
+  // Apply() and Stop() come from one thread.
+  void Apply(const push::PushConfig& config, const model::Labels& external_labels,
+             const std::string& digest);
 
-  // Sends nothing more.
-  void Stop() { Swap(nullptr); }
+  // Sends what waits, until `deadline`, and then nothing more.
+  void Stop(SteadyTime deadline);
 
   void OnCommit(const model::CommitContext& context,
                 std::span<const model::SeriesSample> samples) override;
@@ -41,6 +44,7 @@ class PushRelay : public model::CommitObserver {
   ExecutorFactory& executors_;
   HttpClient& http_;
   MetricRegistry& registry_;
+  std::string digest_;  // Of what Apply() took last.
   Mutex mutex_;
   std::shared_ptr<push::Pusher> pusher_ GUARDED_BY(mutex_);
 };

@@ -41,7 +41,7 @@ std::string Sparkline(const json& values) {
   constexpr std::size_t kWidth = 60;
   std::vector<double> points;
   for (const json& pair : values) {
-    points.push_back(ParseDouble(pair[1].get<std::string>()).value_or(NAN));
+    points.push_back(ParseDouble(pair.at(1).get<std::string>()).value_or(NAN));
   }
   double low = INFINITY, high = -INFINITY;
   for (const double point : points) {
@@ -64,18 +64,18 @@ std::string Sparkline(const json& values) {
 }
 
 void Print(const json& data) {
-  const std::string type = data["resultType"];
-  const json& result = data["result"];
+  const std::string type = data.at("resultType");
+  const json& result = data.at("result");
   if (type == "scalar" || type == "string") {
-    std::cout << result[1].get<std::string>() << "\n";
+    std::cout << result.at(1).get<std::string>() << "\n";
     return;
   }
   std::size_t width = 0;
-  for (const json& row : result) width = std::max(width, SeriesText(row["metric"]).size());
+  for (const json& row : result) width = std::max(width, SeriesText(row.at("metric")).size());
   for (const json& row : result) {
     const std::string value =
-        type == "vector" ? row["value"][1].get<std::string>() : Sparkline(row["values"]);
-    std::cout << fmt::format("{:<{}}  {}\n", SeriesText(row["metric"]), width, value);
+        type == "vector" ? row.at("value").at(1).get<std::string>() : Sparkline(row.at("values"));
+    std::cout << fmt::format("{:<{}}  {}\n", SeriesText(row.at("metric")), width, value);
   }
   if (result.empty()) std::cerr << "no series\n";
 }
@@ -83,6 +83,17 @@ void Print(const json& data) {
 int Fail(const Error& error) {
   std::cerr << "tocsin: " << error.message << "\n";
   return kExitFindings;
+}
+
+// Runs `print` on the answer's data; an answer of another shape is an error.
+template <class Print>
+int PrintData(const std::string& body, Print print) {
+  try {
+    print(json::parse(body).at("data"));
+    return kExitGood;
+  } catch (const json::exception&) {
+    return Fail({ErrorCode::kCorruption, "the daemon answered something unknown"});
+  }
 }
 
 int Query(const QueryOptions& options) {
@@ -105,16 +116,12 @@ int Query(const QueryOptions& options) {
     return kExitGood;
   }
   const json answer = json::parse(*body, nullptr, false);
-  if (!answer.is_object() || !answer.contains("data")) {
-    return Fail({ErrorCode::kCorruption, "the daemon answered something else than JSON"});
-  }
-  for (const char* kind : {"warnings", "infos"}) {
-    for (const json& text : answer.value(kind, json::array())) {
-      std::cerr << text.get<std::string>() << "\n";
+  if (answer.is_object()) {
+    for (const char* kind : {"warnings", "infos"}) {
+      for (const json& text : answer.value(kind, json::array())) std::cerr << text << "\n";
     }
   }
-  Print(answer["data"]);
-  return kExitGood;
+  return PrintData(*body, Print);
 }
 
 int Alerts(const std::string& url, bool as_json) {
@@ -124,16 +131,14 @@ int Alerts(const std::string& url, bool as_json) {
     std::cout << *body << "\n";
     return kExitGood;
   }
-  const json answer = json::parse(*body, nullptr, false);
-  if (!answer.is_object() || !answer.contains("data")) {
-    return Fail({ErrorCode::kCorruption, "the daemon answered something else than JSON"});
-  }
-  for (const json& alert : answer["data"]["alerts"]) {
-    std::cout << fmt::format("{:<8} {}  {}  since {}\n", alert["state"].get<std::string>(),
-                             SeriesText(alert["labels"]), alert["annotations"].value("summary", ""),
-                             alert["activeAt"].get<std::string>());
-  }
-  return kExitGood;
+  return PrintData(*body, [](const json& data) {
+    for (const json& alert : data.at("alerts")) {
+      std::cout << fmt::format("{:<8} {}  {}  since {}\n", alert.at("state").get<std::string>(),
+                               SeriesText(alert.at("labels")),
+                               alert.at("annotations").value("summary", ""),
+                               alert.at("activeAt").get<std::string>());
+    }
+  });
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ class ReloadRequests {
     std::future<Result<>> answer;
     {
       MutexLock lock(mutex_);
+      if (refusing_) return Stopping();
       waiting_.emplace_back();
       answer = waiting_.back().get_future();
     }
@@ -47,11 +48,23 @@ class ReloadRequests {
     return std::exchange(waiting_, {});
   }
 
+  // Answers those who wait, and from now on everybody, that the daemon stops.
+  void Refuse() {
+    {
+      MutexLock lock(mutex_);
+      refusing_ = true;
+    }
+    for (auto& asker : Take()) asker.set_value(Stopping());
+  }
+
  private:
   static constexpr std::chrono::seconds kPatience{30};
 
+  static Error Stopping() { return {ErrorCode::kCancelled, "the daemon is stopping"}; }
+
   ProcessEvents& events_;
   Mutex mutex_;
+  bool refusing_ GUARDED_BY(mutex_) = false;
   std::vector<std::promise<Result<>>> waiting_ GUARDED_BY(mutex_);
 };
 
@@ -100,8 +113,9 @@ class RunningDaemon {
         case ProcessEvent::kTerminate: return;
         case ProcessEvent::kReload: ReportReload(Reload()); break;
         case ProcessEvent::kRequested: AnswerRequests(); break;
-        case ProcessEvent::kTimeout: TellAlive(); break;
+        case ProcessEvent::kTimeout: break;
       }
+      TellAlive();  // After every event: reloads must not starve the watchdog.
     }
   }
 
@@ -145,8 +159,9 @@ class RunningDaemon {
       LogWarning("something did not stop in time and was cut off");
       _exit(kExitGood);
     });
-    server_->Stop();
+    requests_.Refuse();  // Whoever asks for a reload now would wait for ever.
     daemon_->Stop(clock_.SteadyNow() + kDrain);
+    server_->Stop();
     server_.reset();
     daemon_.reset();
     stopped.set_value();

@@ -200,6 +200,29 @@ const std::vector<ConfigNode::Entry>& ConfigNode::entries() const {
   return (rep_ ? *rep_ : NullRep()).entries;
 }
 
+std::string FingerprintOf(const ConfigNode& node, FileSystem& files) {
+  std::string out;
+  switch (node.kind()) {
+    case ConfigNode::Kind::kNull: return "~";
+    case ConfigNode::Kind::kScalar:
+      return std::to_string(node.scalar().size()) + ":" + node.scalar();
+    case ConfigNode::Kind::kSequence:
+      for (const ConfigNode& item : node.items()) out += FingerprintOf(item, files) + ",";
+      return "[" + out + "]";
+    case ConfigNode::Kind::kMap:
+      for (const auto& [key, value] : node.entries()) {
+        out += key.scalar() + "=" + FingerprintOf(value, files);
+        if (key.scalar().ends_with("_file")) {
+          const auto content = files.Read(value.scalar());
+          out += content.ok() ? Sha256Hex(*content) : "unreadable";
+        }
+        out += ",";
+      }
+      return "{" + out + "}";
+  }
+  return out;
+}
+
 const ConfigNode* ConfigNode::Find(std::string_view key) const {
   for (const Entry& entry : entries()) {
     if (entry.first.scalar() == key) return &entry.second;

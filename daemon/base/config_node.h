@@ -90,6 +90,10 @@ class ConfigNode {
   std::shared_ptr<const Rep> rep_;
 };
 
+// All that a node says, as one text: every value, and the digest of each file that a
+// *_file key names. Two nodes with the same text configure the same thing.
+std::string FingerprintOf(const ConfigNode& node, FileSystem& files);
+
 // Reads one map key by key. Every getter adds an error for a value of the wrong
 // shape and then returns the default, so that reading goes on. Finish() reports
 // the keys that nobody asked for. Not thread-safe; `errors` must outlive it.

@@ -17,9 +17,12 @@ std::string_view KindName(ConfigNode::Kind kind) {
 }
 
 std::string Expected(std::string_view what, const ConfigNode& node) {
-  std::string out = "expected " + std::string(what) + ", found ";
-  if (node.kind() == ConfigNode::Kind::kScalar) return out + "\"" + node.scalar() + "\"";
-  return out + std::string(KindName(node.kind()));
+  return "expected " + std::string(what) + ", found " + std::string(KindName(node.kind()));
+}
+
+// For a scalar of a type that holds no credential: says what stands there.
+std::string ExpectedInstead(std::string_view what, const ConfigNode& node) {
+  return "expected " + std::string(what) + ", found \"" + node.scalar() + "\"";
 }
 
 std::string BetweenText(const std::string& min, const std::string& max) {
@@ -104,7 +107,7 @@ bool ConfigReader::Bool(std::string_view key, bool fallback) {
   const std::string& text = value->scalar();
   if (text == "true" || text == "yes" || text == "on") return true;
   if (text == "false" || text == "no" || text == "off") return false;
-  errors_->Add(*value, Expected("true or false", *value));
+  errors_->Add(*value, ExpectedInstead("true or false", *value));
   return fallback;
 }
 
@@ -114,7 +117,7 @@ std::int64_t ConfigReader::Int(std::string_view key, std::int64_t fallback, std:
   if (!value) return fallback;
   const auto number = ParseInt(value->scalar());
   if (!number) {
-    errors_->Add(*value, Expected("a whole number", *value));
+    errors_->Add(*value, ExpectedInstead("a whole number", *value));
     return fallback;
   }
   if (*number < min || *number > max) {
@@ -129,7 +132,7 @@ double ConfigReader::Number(std::string_view key, double fallback, double min, d
   if (!value) return fallback;
   const auto number = ParseDouble(value->scalar());
   if (!number) {
-    errors_->Add(*value, Expected("a number", *value));
+    errors_->Add(*value, ExpectedInstead("a number", *value));
     return fallback;
   }
   if (!(*number >= min && *number <= max)) {

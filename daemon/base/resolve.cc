@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <netdb.h>
 #include <netinet/in.h>
 
@@ -11,7 +13,6 @@
 
 #include "daemon/base/mutex.h"
 #include "daemon/base/socket.h"
-#include "fmt/format.h"
 
 namespace tocsin {
 namespace {

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace tocsin {
 namespace {

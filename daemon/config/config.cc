@@ -1,5 +1,7 @@
 #include "daemon/config/config.h"
 
+#include "daemon/base/text.h"
+
 namespace tocsin::config {
 namespace {
 
@@ -87,6 +89,12 @@ Config LoadConfig(const LoadOptions& options, FileSystem& files, ConfigErrors& e
   root.Finish();
   config.rule_set = ReadRules(root, config.rules, options, files);
   config.yaml = RedactedYaml(node);
+  for (const char* section : {"listen", "web", "storage", "promql"}) {
+    config.fixed_sections_digest += FingerprintOf(root.Node(section), files) + ";";
+  }
+  config.fixed_sections_digest = Sha256Hex(config.fixed_sections_digest);
+  config.push_digest = Sha256Hex(FingerprintOf(root.Node("push"), files) + ";" +
+                                 FingerprintOf(root.Node("labels"), files));
   return config;
 }
 

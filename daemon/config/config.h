@@ -31,6 +31,14 @@ struct Config {
   push::PushConfig push;
   api::ApiConfig api;
   std::string yaml;  // As it was read, without credentials: for /api/v1/status/config.
+  // Of the sections that a running daemon cannot take over (listen, web, storage,
+  // promql) and the files they name.
+  std::string fixed_sections_digest;
+  std::string push_digest;  // Equal when push and the external labels are.
+
+  bool NeedsRestartAfter(const Config& running) const {
+    return fixed_sections_digest != running.fixed_sections_digest;
+  }
 };
 
 struct LoadOptions {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "daemon/base/text.h"
 #include "daemon/config/config.h"
@@ -20,21 +21,22 @@ bool IsSecretKey(std::string_view key) {
 // Maps whose every value is a credential.
 bool IsSecretMap(std::string_view key) { return key == "basic_auth_users" || key == "headers"; }
 
-// `scheme://user:password@host` and `password=…` of connection strings.
+bool MentionsPassword(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text.find("password") != text.npos || text.find("passfile") != text.npos;
+}
+
+// A connection string that holds a password is hidden whole, whatever its quoting; of
+// `scheme://user:password@host` the password.
 std::string WithoutEmbeddedPassword(const std::string& text) {
+  if (MentionsPassword(text) && text.find('=') != text.npos) return std::string(kSecret);
   std::string out = text;
   const std::size_t scheme = out.find("://");
-  const std::size_t at = scheme == out.npos ? out.npos : out.find('@', scheme);
-  if (at != out.npos && out.substr(scheme + 3, at - scheme - 3).find('/') == out.npos) {
-    const std::size_t colon = out.find(':', scheme + 3);
-    if (colon < at) out.replace(colon + 1, at - colon - 1, kSecret);
-  }
-  const std::size_t password = out.find("password=");
-  if (password != out.npos) {
-    const std::size_t value = password + 9;
-    const char closing = value < out.size() && out[value] == '\'' ? '\'' : ' ';
-    const std::size_t end = std::min(out.find(closing, value + 1), out.size());
-    out.replace(value, end - value + (closing == '\'' && end < out.size() ? 1 : 0), kSecret);
+  const std::size_t at = scheme == out.npos ? out.npos : out.rfind('@');
+  const std::size_t colon = scheme == out.npos ? out.npos : out.find(':', scheme + 3);
+  if (at != out.npos && colon != out.npos && colon < at) {
+    out.replace(colon + 1, at - colon - 1, kSecret);
   }
   return out;
 }

@@ -119,21 +119,22 @@ void DeliveryWorker::Send(Delivery delivery) {
     flights_.emplace(token, std::move(flight));
   }
   metrics_.attempts.Add();
-  const auto id =
-      http_.Start(std::move(message.request), deadline,
-                  [weak = weak_from_this(), token](HttpExchange exchange) {
-                    const auto self = weak.lock();
-                    if (!self) return;
-                    auto shared = std::make_shared<HttpExchange>(std::move(exchange));
-                    MutexLock lock(self->mutex_);
-                    if (self->closed_) return;  // The lane is gone, or about to be.
-                    self->lane_->Post([worker = self.get(), token, shared = std::move(shared)] {
-                      worker->Finish(token, std::move(*shared));
-                    });
-                  });
+  const auto id = http_.Start(std::move(message.request), deadline,
+                              [weak = weak_from_this(), token](HttpExchange exchange) {
+                                if (const auto self = weak.lock())
+                                  self->Conclude(token, std::move(exchange));
+                              });
   MutexLock lock(mutex_);
   const auto sent = flights_.find(token);
   if (sent != flights_.end()) sent->second.request = id;
+}
+
+void DeliveryWorker::Conclude(std::uint64_t token, HttpExchange exchange) {
+  MutexLock lock(mutex_);
+  if (closed_) return;  // Shutdown() cancelled it: the lane is gone.
+  lane_->Post([this, token, shared = std::make_shared<HttpExchange>(std::move(exchange))] {
+    Finish(token, std::move(*shared));
+  });
 }
 
 void DeliveryWorker::Finish(std::uint64_t token, HttpExchange exchange) {

@@ -64,6 +64,7 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
  private:
   void Pump();
   void Send(Delivery delivery);
+  void Conclude(std::uint64_t token, HttpExchange exchange);  // Of the client's thread.
   void Finish(std::uint64_t token, HttpExchange exchange);
   void SleepUntil(SteadyTime when);
 

@@ -210,8 +210,10 @@ Result<Step> Dispatcher::PlanAccept(std::vector<model::Alert> batch, Moment now)
       continue;  // Nobody was told of it, nobody needs its end.
     }
     if (!known && alerts_.size() + ++added > Notifier::kMaxAlerts) {
-      return Error{ErrorCode::kResourceExhausted,
-                   "more alerts than " + std::to_string(Notifier::kMaxAlerts) + " at once"};
+      // Those that are known go on being refreshed and ended.
+      --added;
+      ++step.alerts_over_limit;
+      continue;
     }
     PlaceAlert(step, known.get(), *merged, now);
     if (!known || !SaysTheSame(*known, *merged)) step.changes.alerts.push_back(merged);

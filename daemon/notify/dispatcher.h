@@ -52,7 +52,8 @@ struct Step {
   std::map<GroupId, std::optional<Group>> groups;  // Nothing: forgotten.
   std::optional<std::set<std::string>> active_silences;
   std::optional<WallTime> intervals_looked_at;
-  std::size_t refused = 0;  // Notifications put off because the outbox is full.
+  std::size_t alerts_over_limit = 0;  // New alerts left out at Notifier::kMaxAlerts.
+  std::size_t refused = 0;            // Notifications put off because the outbox is full.
 };
 
 // Why an alert of a group may not be told.
@@ -73,8 +74,9 @@ class Dispatcher {
   // The same for what another configuration's dispatcher knows.
   Step TakeOver(const Dispatcher& old, Moment now);
 
-  // Errors: kResourceExhausted at Notifier::kMaxAlerts, kInvalidArgument for an
-  // alert without labels.
+  // At Notifier::kMaxAlerts new alerts are left out and counted in the step; what is
+  // known goes on being refreshed and ended.
+  // Errors: kInvalidArgument for an alert without labels.
   Result<Step> PlanAccept(std::vector<model::Alert> batch, Moment now) const;
 
   // Ends alerts that nobody sent again, looks at silences and intervals, flushes

@@ -1,6 +1,8 @@
 // What happens as time passes: alerts end, quiet begins and ends, groups flush.
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "daemon/base/text.h"
 #include "daemon/notify/dispatcher.h"
@@ -36,13 +38,11 @@ struct Dispatcher::Look {
   const Outbox& outbox;
   Step step;
   Inhibitor inhibitor;
-  std::size_t room = 0;  // In the outbox.
+  std::map<std::string, std::size_t> planned;  // Deliveries of this step, by integration.
 };
 
 Step Dispatcher::PlanDue(Moment now, const Outbox& outbox) const {
-  const std::size_t pending = outbox.size();
-  Look look{now, outbox, {}, Inhibitor(config_->inhibit_rules), 0};
-  look.room = pending < Outbox::kMaxPending ? Outbox::kMaxPending - pending : 0;
+  Look look{now, outbox, {}, Inhibitor(config_->inhibit_rules), {}};
   for (const Delivery& expired : outbox.Expired(now)) {
     look.step.changes.dropped_deliveries.push_back(expired.id);
     PlanUntell(expired, outbox, look.step);
@@ -161,11 +161,12 @@ bool Dispatcher::FlushIntegration(Look& look, Group& group, const IntegrationCon
     const bool repeats = decision.reason == Reason::kRepeatInterval;
     // What still waits to be told need not be repeated.
     if (repeats && look.outbox.HasPending(integration.id, group.id.first)) return false;
-    if (look.room == 0) {
+    std::size_t& planned = look.planned[integration.id];
+    if (look.outbox.SizeOf(integration.id) + planned >= Outbox::kMaxPending) {
       ++look.step.refused;
       return false;  // The log stays as it is: the next flush tries again.
     }
-    --look.room;
+    ++planned;
     Delivery delivery;
     delivery.integration = integration.id;
     delivery.group_key = group.id.first;

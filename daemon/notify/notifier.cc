@@ -83,6 +83,7 @@ Result<> NotifierImpl::Accept(std::vector<model::Alert> alerts) {
     if (stopped_) return Error{ErrorCode::kUnavailable, "notify has stopped"};
     const Moment now = Moment::Of(clock_);
     auto step = dispatcher_->PlanAccept(std::move(alerts), now);
+    if (step.ok()) metrics_.alerts_rejected.Add(static_cast<double>(step->alerts_over_limit));
     result = step.ok() ? Commit(*std::move(step), now) : Result<>(step.error());
   }
   (result.ok() ? metrics_.alerts_received : metrics_.alerts_rejected).Add(count);

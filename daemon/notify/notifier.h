@@ -134,7 +134,9 @@ class Notifier : public model::AlertSink {
   // lanes. What could not be sent waits in the outbox for the next start.
   virtual void Stop(SteadyTime deadline) = 0;
 
-  // Errors: also kResourceExhausted above kMaxAlerts, kUnavailable after Stop().
+  // Above kMaxAlerts a batch's new alerts are left out and counted
+  // (tocsin_alerts_rejected_total); the sender repeats them.
+  // Errors: also kUnavailable after Stop().
   Result<> Accept(std::vector<model::Alert> alerts) override = 0;
 
   virtual std::vector<AlertStatus> Alerts() const = 0;  // By fingerprint.

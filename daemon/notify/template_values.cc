@@ -3,6 +3,7 @@
 #include <date/tz.h>
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <nlohmann/json.hpp>
 
@@ -186,7 +187,9 @@ Result<GoValue> UrlUnescape(Args args) {
                          return std::isxdigit(static_cast<unsigned char>(c)) != 0;
                        });
       if (!hex) return Error{ErrorCode::kInvalidArgument, "invalid URL escape \"%" + digits + "\""};
-      out += static_cast<char>(std::strtol(digits.c_str(), nullptr, 16));
+      int byte = 0;
+      std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+      out += static_cast<char>(byte);
       i += 2;
     }
   }

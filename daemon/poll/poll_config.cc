@@ -18,33 +18,6 @@ struct Defaults {
   Millis timeout{};
 };
 
-// The node as text with every value, and the digest of each file a *_file key names.
-void AppendFingerprint(const ConfigNode& node, FileSystem& files, std::string& out) {
-  switch (node.kind()) {
-    case ConfigNode::Kind::kNull: out += "~"; return;
-    case ConfigNode::Kind::kScalar:
-      out += std::to_string(node.scalar().size()) + ":" + node.scalar();
-      return;
-    case ConfigNode::Kind::kSequence:
-      out += "[";
-      for (const ConfigNode& item : node.items()) AppendFingerprint(item, files, out);
-      out += "]";
-      return;
-    case ConfigNode::Kind::kMap:
-      out += "{";
-      for (const auto& [key, value] : node.entries()) {
-        out += key.scalar() + "=";
-        AppendFingerprint(value, files, out);
-        if (key.scalar().ends_with("_file")) {
-          const auto content = files.Read(value.scalar());
-          out += content.ok() ? Sha256Hex(*content) : "unreadable";
-        }
-      }
-      out += "}";
-      return;
-  }
-}
-
 Millis ReadTimeout(ConfigReader& reader, const collectors::CollectorKind& kind,
                    const Defaults& defaults, Millis interval) {
   const bool may_exceed_interval = kind.name == "http";  // A slow probe is an answer.
@@ -91,8 +64,8 @@ TargetConfig ReadTarget(ConfigReader& reader, const collectors::CollectorKind& k
   target.parsed = kind.parse(reader, files);
   target.labels = ReadLabels(reader, kind, target.parsed.instance);
   reader.Finish();
-  AppendFingerprint(reader.node(), files, target.fingerprint);
-  target.fingerprint += FormatDuration(target.interval) + "/" + FormatDuration(target.timeout);
+  target.fingerprint = FingerprintOf(reader.node(), files) + FormatDuration(target.interval) + "/" +
+                       FormatDuration(target.timeout);
   return target;
 }
 

@@ -48,17 +48,23 @@ void Poller::Apply(const PollConfig& config) {
     kept[i] = known->second;
     unchanged.erase(known);
   }
-  // What goes away ends first, so that a changed target's old series do not get
-  // their staleness markers after its new ones have begun.
+  std::vector<std::shared_ptr<Running>> starting;
+  for (std::size_t i = 0; i < config.targets.size(); ++i) {
+    if (kept[i]) continue;
+    kept[i] = MakeTarget(config.targets[i]);
+    starting.push_back(kept[i]);
+  }
+  metrics_.targets.Set(static_cast<double>(kept.size()));
+  {
+    MutexLock lock(mutex_);
+    targets_ = std::move(kept);
+  }
+  // A changed target is known to be not polled yet when its old series end, so that
+  // its alerts are held; and they end before its new ones begin.
   std::vector<std::shared_ptr<Running>> stopping;
   for (auto& [name, running] : unchanged) stopping.push_back(running);
   StopTargets(std::move(stopping), true);
-  for (std::size_t i = 0; i < config.targets.size(); ++i) {
-    if (!kept[i]) kept[i] = StartTarget(config.targets[i]);
-  }
-  metrics_.targets.Set(static_cast<double>(kept.size()));
-  MutexLock lock(mutex_);
-  targets_ = std::move(kept);
+  for (const auto& running : starting) running->loop->Start();
 }
 
 void Poller::Stop() {
@@ -70,7 +76,7 @@ void Poller::Stop() {
   StopTargets(std::move(stopping), false);
 }
 
-std::shared_ptr<Poller::Running> Poller::StartTarget(const TargetConfig& config) {
+std::shared_ptr<Poller::Running> Poller::MakeTarget(const TargetConfig& config) {
   auto running = std::make_shared<Running>();
   const collectors::CollectorEnvironment environment{clock_, files_};
   const bool is_http = config.kind->name == "http" || config.kind->name == "prometheus";
@@ -82,19 +88,18 @@ std::shared_ptr<Poller::Running> Poller::StartTarget(const TargetConfig& config)
   }
   running->loop = std::make_shared<TargetLoop>(config, clock_, *running->lane, http_, environment,
                                                sink_, metrics_);
-  running->loop->Start();
   return running;
 }
 
 void Poller::StopTargets(std::vector<std::shared_ptr<Running>> stopping, bool end_series) {
   for (const auto& running : stopping) running->loop->RequestStop();
   for (const auto& running : stopping) {
-    if (running->loop->State().health == model::TargetHealth::kDown) {
-      metrics_.targets_down.Add(-1);
-    }
     // An own lane ends when its running task has.
     running->own_lane.reset();
     running->loop->Finish(end_series);
+    if (running->loop->State().health == model::TargetHealth::kDown) {
+      metrics_.targets_down.Add(-1);
+    }
   }
 }
 

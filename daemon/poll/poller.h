@@ -50,7 +50,7 @@ class Poller : public model::SourceStates {
  private:
   struct Running;
 
-  std::shared_ptr<Running> StartTarget(const TargetConfig& config);
+  std::shared_ptr<Running> MakeTarget(const TargetConfig& config);
   void StopTargets(std::vector<std::shared_ptr<Running>> stopping, bool end_series);
   std::vector<std::shared_ptr<Running>> Targets() const;
 

@@ -28,6 +28,17 @@ WallTime NextSlot(const TargetConfig& config, WallTime after) {
   return FromUnixMillis((since_phase / interval + 1) * interval + phase);
 }
 
+// A library's exception that a collector let through ends that collection, not the
+// daemon that watches everything else.
+template <class Collect>
+Result<> Guarded(Collect collect) {
+  try {
+    return collect();
+  } catch (const std::exception& exception) {
+    return Error{ErrorCode::kInternal, std::string("unexpected exception: ") + exception.what()};
+  }
+}
+
 }  // namespace
 
 TargetLoop::TargetLoop(TargetConfig config, const Clock& clock, Executor& lane, HttpClient& http,
@@ -106,7 +117,7 @@ void TargetLoop::Collect(WallTime slot) {
 void TargetLoop::CollectBlocking(collectors::Collector& collector,
                                  const collectors::CollectContext& context) {
   const SteadyTime started = clock_.SteadyNow();
-  const Result<> result = collector.Collect(context, *batch_);
+  const Result<> result = Guarded([&] { return collector.Collect(context, *batch_); });
   Finished(context, started, result);
 }
 
@@ -117,7 +128,8 @@ void TargetLoop::CollectHttp(collectors::HttpCollector& collector,
                      started](HttpExchange exchange) {
     auto shared = std::make_shared<HttpExchange>(std::move(exchange));
     self->Post(self->clock_.SteadyNow(), [self, &collector, context, started, shared] {
-      const Result<> result = collector.Finish(context, std::move(*shared), *self->batch_);
+      const Result<> result =
+          Guarded([&] { return collector.Finish(context, std::move(*shared), *self->batch_); });
       self->Finished(context, started, result);
     });
   };
@@ -142,7 +154,9 @@ void TargetLoop::Finished(const collectors::CollectContext& context, SteadyTime 
   const WallTime now = clock_.WallNow();
   const WallTime next = NextSlot(config_, context.at);
   if (next < now) metrics_.skipped.Add(static_cast<double>((now - next) / config_.interval + 1));
-  ScheduleNext(std::max(now, context.at));
+  // A clock set back in between must not stop polling until it has caught up.
+  const bool set_back = context.at - now > kTimestampTolerance;
+  ScheduleNext(set_back ? now : std::max(now, context.at));
 }
 
 void TargetLoop::Publish(const collectors::CollectContext& context, double duration_seconds,

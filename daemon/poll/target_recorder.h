@@ -30,7 +30,7 @@ class TargetRecorder {
   Summary Record(WallTime at, double duration_seconds, const model::MetricBatch& batch,
                  const Error* error);
 
-  // Ends every series of the target: it was removed, or the daemon stops.
+  // Ends every series of the target: it was removed.
   void End(WallTime at);
 
  private:

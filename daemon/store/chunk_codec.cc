@@ -23,13 +23,15 @@ constexpr std::size_t kSamplesPerPatch = 8;         // More patches than this: n
 
 using Integers = std::array<std::int64_t, kMaxChunkSamples>;
 
-// The integer that reads back as `value` when divided by 10^exponent.
+// The integer that reads back as `value` when divided by 10^exponent. Rounding is
+// plain: a wrong neighbour does not read back.
 bool DecimalOf(double value, int exponent, std::int64_t& integer) {
-  const double scaled = value * kPowersOfTen[static_cast<std::size_t>(exponent)];
+  const double power = kPowersOfTen[static_cast<std::size_t>(exponent)];
+  const double scaled = value * power;
   if (!(std::fabs(scaled) < kMaxInteger)) return false;
-  integer = std::llrint(scaled);
-  const double back =
-      static_cast<double>(integer) / kPowersOfTen[static_cast<std::size_t>(exponent)];
+  integer = static_cast<std::int64_t>(exponent == 0 ? scaled : scaled + std::copysign(0.5, scaled));
+  const double whole = static_cast<double>(integer);
+  const double back = exponent == 0 ? whole : whole / power;
   return std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(value);
 }
 

@@ -48,7 +48,6 @@ class History {
   // Deletes rows below `watermark` in steps, a bounded number of them.
   Result<> TrimJournal(std::uint64_t watermark);
   // On OK everything written before the call is on disk.
-  // Errors also: kUnavailable while a long read is under way.
   Result<> Sync();
 
   // Appends the samples of a series within `range`, times ascending. Chunks whose

@@ -23,6 +23,7 @@ constexpr const char* kSchema = R"(
     checksum INTEGER NOT NULL, data BLOB NOT NULL);
   CREATE UNIQUE INDEX IF NOT EXISTS chunk_by_series ON chunk(series, last_ms);
   CREATE TABLE IF NOT EXISTS journal(seq INTEGER PRIMARY KEY, payload BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS synced(id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
   PRAGMA user_version = 1;
   COMMIT;)";
 
@@ -47,9 +48,9 @@ Result<> BringSchemaUpToDate(Database& database, const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<Database>> OpenConnection(const std::string& path, const std::string& vfs,
-                                                 bool quick_check) {
+                                                 Durability durability, bool quick_check) {
   TOCSIN_ASSIGN_OR_RETURN(auto database, Database::Open({.path = path,
-                                                         .durability = Durability::kCheckpoint,
+                                                         .durability = durability,
                                                          .vfs = vfs,
                                                          .cache_kib = kCacheKib,
                                                          .quick_check = quick_check}));
@@ -60,7 +61,8 @@ Result<std::unique_ptr<Database>> OpenConnection(const std::string& path, const 
 Result<std::unique_ptr<History::Writer>> History::Writer::Open(const std::string& path,
                                                                const std::string& vfs,
                                                                bool quick_check) {
-  TOCSIN_ASSIGN_OR_RETURN(auto database, OpenConnection(path, vfs, quick_check));
+  TOCSIN_ASSIGN_OR_RETURN(auto database,
+                          OpenConnection(path, vfs, Durability::kCheckpoint, quick_check));
   TOCSIN_RETURN_IF_ERROR(BringSchemaUpToDate(*database, path));
   TOCSIN_ASSIGN_OR_RETURN(
       auto series,
@@ -103,7 +105,7 @@ Result<> History::Writer::WriteRows(std::span<const JournalRow> rows) {
 
 Result<std::unique_ptr<History::Reader>> History::Reader::Open(const std::string& path,
                                                                const std::string& vfs) {
-  TOCSIN_ASSIGN_OR_RETURN(auto database, OpenConnection(path, vfs, false));
+  TOCSIN_ASSIGN_OR_RETURN(auto database, OpenConnection(path, vfs, Durability::kCheckpoint, false));
   TOCSIN_ASSIGN_OR_RETURN(
       auto chunks, database->Prepare("SELECT first_ms, checksum, data FROM chunk WHERE series = ? "
                                      "AND last_ms >= ? ORDER BY last_ms"));

@@ -15,7 +15,7 @@ namespace tocsin::store {
 // A connection that never checkpoints by itself: the lane does, so that no
 // commit waits for the disk.
 Result<std::unique_ptr<Database>> OpenConnection(const std::string& path, const std::string& vfs,
-                                                 bool quick_check);
+                                                 Durability durability, bool quick_check);
 
 struct History::Writer {
   std::unique_ptr<Database> database;

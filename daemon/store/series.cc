@@ -70,7 +70,8 @@ AppendVerdict Series::Append(std::int64_t time_ms, double value, std::uint64_t s
   last_value_ = value;
   has_last_value_ = true;
   touched_at_ms_ = now_ms;
-  if (tail_count_ == kTailSamples) {
+  if (tail_count_ == tail_limit_) {
+    tail_limit_ = kTailSamples;
     CompressTail(now_ms, open_count_ + tail_count_ + kTailSamples > kMaxChunkSamples);
   }
   return AppendVerdict::kStored;

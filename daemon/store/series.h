@@ -46,12 +46,17 @@ enum class AppendVerdict {
 
 class Series {
  public:
+  // The newest samples wait here; encoding a whole run at once is much cheaper
+  // than extending an encoding sample by sample.
+  static constexpr std::size_t kTailSamples = 16;
+
   // `history_id` names the series in history.db, `ref_id` to writers.
   Series(model::Labels labels, std::uint64_t ref_id, std::uint64_t history_id, std::int64_t now_ms)
       : labels_(std::move(labels)),
         ref_id_(ref_id),
         history_id_(history_id),
-        touched_at_ms_(now_ms) {}
+        touched_at_ms_(now_ms),
+        tail_limit_(static_cast<std::uint8_t>(history_id % kTailSamples + 1)) {}
 
   const model::Labels& labels() const { return labels_; }
   std::uint64_t ref_id() const { return ref_id_; }
@@ -113,9 +118,6 @@ class Series {
   std::int64_t MemoryBytes() const;
 
  private:
-  // The newest samples wait here; encoding a whole run at once is much cheaper
-  // than extending an encoding sample by sample.
-  static constexpr std::size_t kTailSamples = 16;
   struct Tail {
     std::array<std::int64_t, kTailSamples> times_ms;
     std::array<double, kTailSamples> values;
@@ -140,6 +142,9 @@ class Series {
   std::uint32_t open_size_ = 0;
   std::uint8_t open_count_ = 0;  // Samples in open_data_.
   std::uint8_t tail_count_ = 0;
+  // The first tail is shorter, by the series, so that the series of one target do
+  // not all compress in the same commit.
+  std::uint8_t tail_limit_;
   bool has_history_ = false;
   bool has_last_value_ = false;
   bool registered_ = false;

@@ -21,7 +21,6 @@ constexpr int kSaveBatches = 400;  // Per tick.
 constexpr int kDeleteBatchChunks = 512;
 constexpr int kDeleteBatches = 20;  // Per tick.
 constexpr std::size_t kCollectLimit = 10'000;
-constexpr int kFlushSyncs = 20;  // Attempts while readers hold the checkpoint up.
 
 }  // namespace
 
@@ -171,13 +170,7 @@ Result<> Store::Rep::Flush() {
   const auto flush = [&]() -> Result<> {
     if (history_->damaged()) TOCSIN_RETURN_IF_ERROR(Repair());
     TOCSIN_RETURN_IF_ERROR(WritePending());
-    Result<> synced = Sync();
-    for (int attempt = 1;
-         attempt < kFlushSyncs && !synced.ok() && synced.error().code == ErrorCode::kUnavailable;
-         ++attempt) {
-      synced = Sync();
-    }
-    return synced;
+    return Sync();
   };
   const auto flushed = flush();
   Note(flushed, "flush");

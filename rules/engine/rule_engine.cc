@@ -175,7 +175,8 @@ void RuleEngine::Rep::Stop() {
     for (const auto& group : current->groups()) group->Stop();
   }
   stop_.request_stop();
-  lanes_.clear();  // Waits for what runs.
+  // The first lane serves the others: it ends last.
+  while (!lanes_.empty()) lanes_.pop_back();  // Waits for what runs.
 }
 
 std::vector<GroupStatus> RuleEngine::Rep::Groups() const {

@@ -151,6 +151,10 @@ Result<std::vector<std::string>> PathsOf(const std::string& entry, FileSystem& f
     TOCSIN_ASSIGN_OR_RETURN(auto paths, files.Glob(builtin_folder + "/*.yaml"));
     // Their unit tests lie beside them.
     std::erase_if(paths, [](const std::string& path) { return path.ends_with(".test.yaml"); });
+    if (paths.empty()) {
+      return Error{ErrorCode::kNotFound, "no shipped rules in " + builtin_folder +
+                                             " (--rules-folder names another place)"};
+    }
     return paths;
   }
   if (HasWildcard(entry)) return files.Glob(entry);

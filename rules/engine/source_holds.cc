@@ -76,7 +76,7 @@ std::string SourceHolds::Reason(const RuleInputs& inputs, const ActiveAlert& ale
   }
   if (inputs.judges_absence) return {};
   for (const auto& source : *snapshot_) {
-    if (source.health != model::TargetHealth::kDown || !Agrees(source.labels, alert.labels)) {
+    if (source.health == model::TargetHealth::kUp || !Agrees(source.labels, alert.labels)) {
       continue;
     }
     if (!Feeds(source, inputs)) continue;

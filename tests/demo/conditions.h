@@ -52,7 +52,9 @@ std::unique_ptr<Condition> SlowStatements(Surroundings surroundings, double seco
 std::unique_ptr<Condition> FlushCache(Surroundings surroundings, double percent);
 // PostgreSQL computes until `percent` of all CPUs are busy.
 std::unique_ptr<Condition> BurnCpu(Surroundings surroundings, double percent);
-// The application lets every request wait for `seconds`.
-std::unique_ptr<Condition> StallApplication(Surroundings surroundings, int seconds);
+// The application lets every request wait for `seconds`; measured by probes of the
+// demo's own, or by what users see.
+std::unique_ptr<Condition> StallApplication(Surroundings surroundings, int seconds,
+                                            bool measure_probes);
 
 }  // namespace tocsin::demo

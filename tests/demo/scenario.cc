@@ -82,7 +82,9 @@ void Scenario::Walk(Outcome& outcome, Condition& condition) {
                         [&](const auto& alert) { return alert.Label("alertname") == step.alert; });
   };
   if (!WaitFor(quiet, kSettleLimit)) {
-    outcome.problem = step.alert + " was active before its condition began";
+    const auto measured = condition.Measure();
+    outcome.problem = fmt::format("{} was active before its condition began; measured {:.4g} {}",
+                                  step.alert, measured.value_or(0), step.unit);
     return;
   }
   outcome.begun = Now();

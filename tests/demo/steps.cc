@@ -50,13 +50,15 @@ std::vector<Step> CpuSteps() {
 
 std::vector<Step> ResponseSteps() {
   constexpr int kStallSeconds = 6;
-  const auto stall = [](Surroundings surroundings) {
-    return StallApplication(surroundings, kStallSeconds);
+  const auto stall = [](bool measure_probes) {
+    return [measure_probes](Surroundings surroundings) {
+      return StallApplication(surroundings, kStallSeconds, measure_probes);
+    };
   };
   return {{"response", "probes answered within 5 s", "ApplicationResponseTime", "critical", -1, 95,
-           "%", stall},
+           "%", stall(/*measure_probes=*/true)},
           {"response", "requests answered within 5 s", "ApplicationRequestTime", "critical", -1, 95,
-           "%", stall}};
+           "%", stall(/*measure_probes=*/false)}};
 }
 
 void Add(std::vector<Step>& steps, const std::vector<Step>& more) {

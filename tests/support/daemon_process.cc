@@ -1,5 +1,6 @@
 #include "tests/support/daemon_process.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/file_system.h"
@@ -29,8 +30,10 @@ DaemonProcess::~DaemonProcess() {
   if (process_) process_->Stop();
 }
 
-Result<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(std::string config) {
+Result<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(std::string config,
+                                                            std::vector<std::string> wrapper) {
   std::unique_ptr<DaemonProcess> daemon(new DaemonProcess());
+  daemon->wrapper_ = std::move(wrapper);
   daemon->WriteConfig(std::move(config));
   TOCSIN_RETURN_IF_ERROR(daemon->Launch());
   return daemon;
@@ -45,7 +48,11 @@ void DaemonProcess::WriteConfig(std::string config) {
 
 Result<> DaemonProcess::Launch() {
   ProcessOptions options;
-  options.argv = {TocsinProgram(), "run", "--config", folder_->File("tocsin.yaml")};
+  options.argv = wrapper_;
+  for (const std::string& word : {TocsinProgram(), std::string("run"), std::string("--config"),
+                                  folder_->File("tocsin.yaml")}) {
+    options.argv.push_back(word);
+  }
   options.output = folder_->File("tocsin.out." + std::to_string(++starts_));
   TOCSIN_ASSIGN_OR_RETURN(process_, ChildProcess::Start(options));
   WaitUntil([&] { return !process_->Running() || Get("/-/ready").status == 200; }, kStartLimit);
@@ -84,6 +91,19 @@ std::optional<double> DaemonProcess::Query(const std::string& expression) {
 
 bool DaemonProcess::WaitForValue(const std::string& expression, double value, Millis limit) {
   return WaitUntil([&] { return Query(expression) == value; }, limit);
+}
+
+std::vector<std::vector<model::Sample>> DaemonProcess::Samples(const std::string& range_selector) {
+  const json data = Data(Get("/api/v1/query?query=" + PercentEncode(range_selector)));
+  std::vector<std::vector<model::Sample>> series;
+  for (const json& found : data.value("result", json::array())) {
+    auto& samples = series.emplace_back();
+    for (const json& value : found["values"]) {
+      samples.push_back({static_cast<std::int64_t>(std::llround(value[0].get<double>() * 1000)),
+                         ParseDouble(value[1].get<std::string>()).value_or(0)});
+    }
+  }
+  return series;
 }
 
 std::optional<DaemonProcess::Target> DaemonProcess::FindTarget(const std::string& name) {

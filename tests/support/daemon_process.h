@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/result.h"
+#include "daemon/model/sample.h"
 #include "tests/support/process.h"
 
 namespace tocsin::testing {
@@ -20,8 +21,10 @@ namespace tocsin::testing {
 class DaemonProcess {
  public:
   // Writes `config` (without `listen` and `storage`, which are added) and starts the
-  // program. Errors: kUnavailable with its output if its API is not ready in time.
-  static Result<std::unique_ptr<DaemonProcess>> Start(std::string config);
+  // program, behind the words of `wrapper` if there are any ("unshare", "-m", …).
+  // Errors: kUnavailable with its output if its API is not ready in time.
+  static Result<std::unique_ptr<DaemonProcess>> Start(std::string config,
+                                                      std::vector<std::string> wrapper = {});
   ~DaemonProcess();
 
   // Replaces the configuration file; the daemon reads it at the next reload or start.
@@ -33,6 +36,7 @@ class DaemonProcess {
   ChildProcess& process() { return *process_; }
   std::string Output() const { return process_->Output(); }
   const std::string& folder() const { return folder_->path(); }
+  int port() const { return port_; }
   std::string Url(const std::string& path) const;
 
   HttpResponse Get(const std::string& path, const std::string& method = "GET");
@@ -41,6 +45,9 @@ class DaemonProcess {
   std::optional<double> Query(const std::string& expression);
   bool WaitForValue(const std::string& expression, double value,
                     Millis limit = std::chrono::seconds(20));
+
+  // The samples that a range selector gives ("up{job=\"redis\"}[30s]"), each series apart.
+  std::vector<std::vector<model::Sample>> Samples(const std::string& range_selector);
 
   struct Target {
     std::string health;
@@ -63,6 +70,7 @@ class DaemonProcess {
   Result<> Launch();
 
   std::unique_ptr<TemporaryFolder> folder_;
+  std::vector<std::string> wrapper_;
   int port_;
   int starts_ = 0;
   SystemClock clock_;

@@ -83,7 +83,8 @@ Result<std::unique_ptr<PostgresSession>> PostgresSession::Connect(const std::str
   if (PQstatus(connection) != CONNECTION_OK) {
     return Error{ErrorCode::kUnavailable, PQerrorMessage(connection)};
   }
-  PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection, [](void*, const char*) {}, nullptr);
   return session;
 }
 

@@ -3,6 +3,11 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "tests/demo/conditions.h"
 #include "tests/demo/web.h"
@@ -83,15 +88,56 @@ class Flush : public Condition {
   SteadyClock::time_point next_flush_{SteadyClock::now()};
 };
 
+// Asks /health about once a second, one request at a time, as a probe does.
+class OwnProbe {
+ public:
+  explicit OwnProbe(int port) : thread_([this, port] { Ask(port); }) {}
+  ~OwnProbe() {
+    stop_ = true;
+    thread_.join();
+  }
+
+  std::optional<double> PercentWithinFiveSeconds() {
+    const std::lock_guard lock(mutex_);
+    const auto since = SteadyClock::now() - kWindow;
+    std::erase_if(answers_, [&](const auto& answer) { return answer.first < since; });
+    if (answers_.empty()) return std::nullopt;
+    const auto quick = std::count_if(answers_.begin(), answers_.end(),
+                                     [](const auto& answer) { return answer.second; });
+    return 100.0 * static_cast<double>(quick) / static_cast<double>(answers_.size());
+  }
+
+ private:
+  void Ask(int port) {
+    while (!stop_) {
+      const auto answer = WebGet(port, "/health", std::chrono::seconds(10));
+      {
+        const std::lock_guard lock(mutex_);
+        answers_.emplace_back(SteadyClock::now(), answer.ok() && answer->seconds <= 5);
+      }
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::vector<std::pair<SteadyClock::time_point, bool>> answers_;
+  std::thread thread_;
+};
+
 class Stall : public Condition {
  public:
-  Stall(Surroundings surroundings, int seconds) : surroundings_(surroundings), seconds_(seconds) {}
+  Stall(Surroundings surroundings, int seconds, bool measure_probes)
+      : surroundings_(surroundings), seconds_(seconds) {
+    if (measure_probes) probe_.emplace(surroundings_.servers.application_port());
+  }
 
   Result<> Begin() override { return Tell(seconds_); }
   Result<> End() override { return Tell(0); }
 
-  // The share of its users' requests that were answered within five seconds.
+  // The share that was answered within five seconds: of probes, or of users' requests.
   std::optional<double> Measure() override {
+    if (probe_) return probe_->PercentWithinFiveSeconds();
     const auto seen = surroundings_.load.Last(kWindow);
     if (seen.requests == 0) return std::nullopt;
     return 100.0 * static_cast<double>(seen.within_five_seconds) /
@@ -108,6 +154,7 @@ class Stall : public Condition {
 
   Surroundings surroundings_;
   const int seconds_;
+  std::optional<OwnProbe> probe_;
 };
 
 }  // namespace
@@ -116,8 +163,9 @@ std::unique_ptr<Condition> FlushCache(Surroundings surroundings, double percent)
   return std::make_unique<Flush>(surroundings, percent);
 }
 
-std::unique_ptr<Condition> StallApplication(Surroundings surroundings, int seconds) {
-  return std::make_unique<Stall>(surroundings, seconds);
+std::unique_ptr<Condition> StallApplication(Surroundings surroundings, int seconds,
+                                            bool measure_probes) {
+  return std::make_unique<Stall>(surroundings, seconds, measure_probes);
 }
 
 }  // namespace tocsin::demo

@@ -95,7 +95,7 @@ class Burn : public Condition {
     const auto now = SteadyClock::now();
     if (!busy || now - steered_ < std::chrono::milliseconds(900)) return;
     steered_ = now;
-    constexpr double kGain = 0.004;  // Duty per percent of error, at each step.
+    constexpr double kGain = 0.003;  // Duty per percent of error, at each step.
     duty_ = std::clamp(duty_ + kGain * (percent_ - *busy), 0.0, 1.0);
   }
 

@@ -58,7 +58,8 @@ TEST(ConfigTest, TheShippedConfigurationIsGood) {
 TEST(ConfigTest, CredentialsDoNotShowInTheConfigurationThatIsServed) {
   ConfigErrors errors;
   const ConfigNode node = ConfigNode::Parse(
-      "postgres: [ { name: a, dsn: \"host=h password='p w1' user=u\", password: hunter2 } ]\n"
+      "postgres: [ { name: a, dsn: \"host=h password = 'p\\\\' w1' user=u\", password: hunter2 },"
+      " { name: b, dsn: \"host=h user=u\" } ]\n"
       "redis: [ { name: r, url: \"redis://user:hunter3@host:6379\" } ]\n"
       "web: { basic_auth_users: { admin: hunter4 } }\n"
       "notify: { slack: { webhook_url: \"https://hooks/hunter5\" }, heartbeat: { url: "
@@ -66,7 +67,7 @@ TEST(ConfigTest, CredentialsDoNotShowInTheConfigurationThatIsServed) {
       "t.yaml", ConfigNode::Expand::kNothing, errors);
   const std::string yaml = RedactedYaml(node);
   EXPECT_EQ(yaml.find("hunter"), yaml.npos) << yaml;
-  EXPECT_EQ(yaml.find("p w1"), yaml.npos) << yaml;
+  EXPECT_EQ(yaml.find("w1"), yaml.npos) << yaml;
   EXPECT_NE(yaml.find("user=u"), yaml.npos) << yaml;
   ConfigErrors again;
   ConfigNode::Parse(yaml, "t.yaml", ConfigNode::Expand::kNothing, again);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <ostream>
 #include <thread>
 
 #include "collectors/redis/redis.h"
@@ -22,22 +23,36 @@ struct HostileCase {
   PeerScript script;
   ErrorCode expected;
 };
+void PrintTo(const HostileCase& hostile, std::ostream* out) { *out << hostile.name; }
 
 class HostileRedisTest : public ::testing::TestWithParam<HostileCase> {};
 
+// What a crowded machine may add to a deadline. A collection that nothing ends
+// takes for ever, so that the test can fail all the same.
+constexpr auto kSlack = 10s;
+
 TEST_P(HostileRedisTest, EndsByTheDeadlineWithAReason) {
-  for (const char* scheme : {"redis", "rediss"}) {
-    ScriptedPeer peer(GetParam().script);
-    CollectorProbe probe(ParseRedisTarget, std::string("{url: '") + scheme + "://127.0.0.1:" +
-                                               std::to_string(peer.port()) + "'}");
-    auto collected = probe.Collect(400ms);
-    ASSERT_FALSE(collected.ok());
-    EXPECT_FALSE(collected.error().message.empty());
-    EXPECT_LT(probe.took(), 1400ms);
-    if (std::string_view(scheme) == "redis") {
-      EXPECT_EQ(collected.error().code, GetParam().expected) << collected.error().message;
-    }
-  }
+  const bool ends_itself = GetParam().expected != ErrorCode::kDeadlineExceeded;
+  ScriptedPeer peer(GetParam().script);
+  const std::string address = "://127.0.0.1:" + std::to_string(peer.port());
+  CollectorProbe probe(ParseRedisTarget, "{url: 'redis" + address + "'}");
+  auto timeout = ends_itself ? 30s : 400ms;
+  auto collected = probe.Collect(timeout);
+  ASSERT_FALSE(collected.ok());
+  EXPECT_EQ(collected.error().code, GetParam().expected) << collected.error().message;
+  EXPECT_FALSE(collected.error().message.empty());
+  EXPECT_LT(probe.took(), timeout + kSlack);
+}
+
+TEST_P(HostileRedisTest, EndsByTheDeadlineWithTls) {
+  ScriptedPeer peer(GetParam().script);
+  CollectorProbe probe(ParseRedisTarget,
+                       "{url: 'rediss://127.0.0.1:" + std::to_string(peer.port()) +
+                           "', tls: {insecure_skip_verify: true}}");
+  auto collected = probe.Collect(400ms);
+  ASSERT_FALSE(collected.ok());
+  EXPECT_FALSE(collected.error().message.empty());
+  EXPECT_LT(probe.took(), 400ms + kSlack);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -86,7 +101,7 @@ TEST(HungRedisTest, RequestToStopEndsACollection) {
   auto collected = probe.Collect(1min, stop.get_token());
   ASSERT_FALSE(collected.ok());
   EXPECT_EQ(collected.error().code, ErrorCode::kCancelled);
-  EXPECT_LT(probe.took(), 5s);
+  EXPECT_LT(probe.took(), 30s);
 }
 
 }  // namespace

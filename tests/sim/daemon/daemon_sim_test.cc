@@ -114,9 +114,8 @@ class World {
   // The process or the machine dies and comes back after a while.
   void DieAndBoot() {
     const bool power = random_() % 2 == 0;
-    disk_.Die(
-        power ? FaultDisk::Fault::kPowerFails : FaultDisk::Fault::kProcessDies,
-        random_() % 2 == 0 ? UnsyncedBytes::kLost : UnsyncedBytes::kTorn);
+    disk_.Die(power ? FaultDisk::Fault::kPowerFails : FaultDisk::Fault::kProcessDies,
+              random_() % 2 == 0 ? UnsyncedBytes::kLost : UnsyncedBytes::kTorn);
     http_.Crash();
     executors_.Crash();
     daemon_.reset();

@@ -384,6 +384,19 @@ TEST_F(HttpKindTest, AHangingHealthPageCountsAsAnExhaustedPool) {
   }
   EXPECT_EQ(Probe(Answer(200, R"({"in_use":1,"capacity":8})")).at("app_pool_in_use{pool=\"shop\"}"),
             1);
+}
+
+// Else an application that restarts, or a proxy's error page, would resolve the alert
+// about its pool.
+TEST_F(HttpKindTest, AFailureThatSaysNothingOfThePoolLeavesItAsItWasForFiveMinutes) {
+  Load("{ name: shop, url: http://h/, extract: [ { pool: generic, json: '' } ] }");
+  Probe(Answer(200, R"({"in_use":7,"capacity":8})"));
+  for (const HttpExchange& failure : {Broken(ErrorCode::kUnavailable, HttpStage::kConnect),
+                                      Answer(503, "<html>Service Unavailable</html>")}) {
+    clock_.Advance(std::chrono::minutes(2));
+    EXPECT_EQ(Probe(failure).at("app_pool_in_use{pool=\"shop\"}"), 7);
+  }
+  clock_.Advance(std::chrono::minutes(2));
   EXPECT_THAT(Probe(Broken(ErrorCode::kUnavailable, HttpStage::kConnect)),
               Not(Contains(Key(HasSubstr("app_pool")))));
 }

@@ -1,0 +1,63 @@
+// Chunks: bytes that came from anywhere are decoded within bounds (first byte even), and
+// any samples come back from their encoding bit by bit (odd: 16 bytes are a sample).
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/base/check.h"
+#include "daemon/store/chunk_codec.h"
+
+namespace {
+
+using namespace tocsin::store;  // NOLINT
+
+struct Samples {
+  std::array<std::int64_t, kMaxChunkSamples> times_ms{};
+  std::array<double, kMaxChunkSamples> values{};
+};
+
+void CheckEncoding(std::string_view bytes) {
+  constexpr std::size_t kSampleBytes = 16;
+  const std::size_t count = std::min(bytes.size() / kSampleBytes, kMaxChunkSamples);
+  if (count == 0) return;
+  Samples in;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::memcpy(&in.times_ms[i], bytes.data() + i * kSampleBytes, 8);
+    std::memcpy(&in.values[i], bytes.data() + i * kSampleBytes + 8, 8);
+  }
+  const auto end = in.times_ms.begin() + static_cast<std::ptrdiff_t>(count);
+  std::sort(in.times_ms.begin(), end);
+  if (std::adjacent_find(in.times_ms.begin(), end) != end) return;
+  std::string encoded;
+  EncodeChunk(in.times_ms.data(), in.values.data(), count, encoded);
+  TOCSIN_CHECK(ChunkSampleCount(encoded) == count);
+  Samples out;
+  TOCSIN_CHECK(DecodeChunk(encoded, out.times_ms.data(), out.values.data()) == count);
+  for (std::size_t i = 0; i < count; ++i) {
+    TOCSIN_CHECK(in.times_ms[i] == out.times_ms[i]);
+    TOCSIN_CHECK(std::bit_cast<std::uint64_t>(in.values[i]) ==
+                 std::bit_cast<std::uint64_t>(out.values[i]));
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  if (data[0] % 2 == 1) {
+    CheckEncoding(bytes);
+    return 0;
+  }
+  Samples out;
+  const std::size_t count = DecodeChunk(bytes, out.times_ms.data(), out.values.data());
+  TOCSIN_CHECK(count <= kMaxChunkSamples);
+  TOCSIN_CHECK(count == 0 || count == ChunkSampleCount(bytes));
+  return 0;
+}

@@ -28,8 +28,8 @@ if(TOCSIN_SANITIZE)
 endif()
 
 # The standard library's heavy headers are parsed once per build, which halves the
-# time of a clean one. Every file still includes what it uses: the lint builds each
-# header alone, and the Clang preset builds everything without this.
+# time of a clean one. Every file still includes what it uses: headers stand first in
+# their source or are built alone, and the Clang preset builds everything without this.
 option(TOCSIN_PCH "Precompile the standard headers" ON)
 set(TOCSIN_STANDARD_HEADERS
   <algorithm> <chrono> <cstdint> <functional> <map> <memory> <optional> <set> <string>

@@ -58,7 +58,9 @@ function(tocsin_room folder)
 endfunction()
 
 # tocsin_test(NAME LABEL SOURCES… [USES rooms…] [TIMEOUT seconds] [SERIAL])
-# One GoogleTest program; each of its tests is one of ctest's.
+# One GoogleTest program; each of its tests is one of ctest's. Tests of real servers
+# wait most of their time: of them twice as many run at once (`./dev test` gives ctest
+# two places for each processor).
 function(tocsin_test name label)
   cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;USES" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -73,7 +75,11 @@ function(tocsin_test name label)
     tocsin_options ${uses} tocsin::tests_support GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     TOCSIN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TOCSIN_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  set(properties LABELS ${label} TIMEOUT ${ARG_TIMEOUT})
+  set(places 2)
+  if(label STREQUAL "integration")
+    set(places 1)
+  endif()
+  set(properties LABELS ${label} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${places})
   if(ARG_SERIAL)
     list(APPEND properties RUN_SERIAL TRUE)
   endif()

@@ -16,14 +16,23 @@ if [[ $# -eq 0 ]]; then
 fi
 [[ $# -gt 0 ]] || { echo "no source takes a lock: the pattern is wrong" >&2; exit 1; }
 
+# The standard library's headers are most of each source: parsed once for all.
+precompiled=$(mktemp -d)
+trap 'rm -rf "$precompiled"' EXIT
+printf '#include <%s>\n' algorithm chrono cstdint functional map memory optional set string \
+  string_view unordered_map utility variant vector >"$precompiled/standard.h"
+clang++ -std=c++20 -D_FILE_OFFSET_BITS=64 -x c++-header "$precompiled/standard.h" \
+  -o "$precompiled/standard.pch"
+export precompiled
+
 analyse() { # analyse COMPILE_COMMANDS SOURCE
   local command flags
   command=$(grep -F -B1 "\"file\": \"$PWD/$2\"" "$1" | sed -n 's/\\"/"/g; s/^ *"command": "\(.*\)",$/\1/p')
   [[ -n "$command" ]] || { echo "$2: not in $1" >&2; return 1; }
   # What GCC is told where to look and what is defined; not its other flags.
   flags=$(grep -oE '(^| )-(I ?|isystem |D)[^ ]+' <<<"$command" | tr '\n' ' ')
-  eval "clang++ -std=c++20 -fsyntax-only -Wno-everything -Wthread-safety \
-    -Werror=thread-safety $flags $2"
+  eval "clang++ -std=c++20 -include-pch $precompiled/standard.pch -fsyntax-only \
+    -Wno-everything -Wthread-safety -Werror=thread-safety $flags $2"
 }
 export -f analyse
 printf '%s\0' "$@" |

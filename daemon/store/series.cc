@@ -52,9 +52,10 @@ AppendVerdict Series::Append(std::int64_t time_ms, double value, std::uint64_t s
     open_first_sequence_ = sequence;
     open_since_ms_ = now_ms;
   }
-  if (open_ == nullptr) open_ = NewOpenChunk({});
-  tail().offsets_ms[tail_count_] = static_cast<std::uint32_t>(time_ms - open_first_ms_);
-  tail().values[tail_count_] = value;
+  if (open_ == nullptr) StartOpenChunk({});
+  if (tail_count_ == tail_room_) GrowTail();
+  tail_offsets_ms()[tail_count_] = static_cast<std::uint32_t>(time_ms - open_first_ms_);
+  tail_values()[tail_count_] = value;
   ++tail_count_;
   first_ms_ = std::min(first_ms_, time_ms);
   last_ms_ = time_ms;
@@ -68,10 +69,24 @@ AppendVerdict Series::Append(std::int64_t time_ms, double value, std::uint64_t s
   return AppendVerdict::kStored;
 }
 
-std::unique_ptr<char[]> Series::NewOpenChunk(std::string_view encoded) {
-  std::unique_ptr<char[]> open(new char[sizeof(Tail) + encoded.size()]);
-  std::copy(encoded.begin(), encoded.end(), open.get() + sizeof(Tail));
-  return open;
+void Series::StartOpenChunk(std::string_view encoded) {
+  open_.reset(new char[TailBytes(kTailStep) + encoded.size()]);
+  tail_room_ = kTailStep;
+  open_size_ = static_cast<std::uint32_t>(encoded.size());
+  std::copy(encoded.begin(), encoded.end(), open_.get() + TailBytes(tail_room_));
+}
+
+void Series::GrowTail() {
+  const std::unique_ptr<char[]> old = std::move(open_);
+  const char* from = old.get();
+  const std::size_t room = tail_room_ + kTailStep;
+  open_.reset(new char[TailBytes(room) + open_size_]);
+  char* to = open_.get();
+  std::memcpy(to, from, tail_room_ * sizeof(double));
+  std::memcpy(to + room * sizeof(double), from + tail_room_ * sizeof(double),
+              tail_room_ * sizeof(std::uint32_t));
+  std::memcpy(to + TailBytes(room), from + TailBytes(tail_room_), open_size_);
+  tail_room_ = static_cast<std::uint8_t>(room);
 }
 
 void Series::CompressTail(std::int64_t now_ms, bool seal) {
@@ -83,14 +98,13 @@ void Series::CompressTail(std::int64_t now_ms, bool seal) {
     TOCSIN_CHECK(count == open_count_);
   }
   for (std::size_t i = 0; i < tail_count_; ++i) times_ms[count + i] = TailTime(i);
-  std::copy_n(tail().values.begin(), tail_count_, values + count);
+  std::copy_n(tail_values(), tail_count_, values + count);
   count += tail_count_;
   tail_count_ = 0;
   thread_local std::string encoded;  // Keeps its memory from one chunk to the next.
   EncodeChunk(times_ms, values, count, encoded, seal ? Effort::kSmallest : Effort::kQuick);
   if (!seal) {
-    open_ = NewOpenChunk(encoded);
-    open_size_ = static_cast<std::uint32_t>(encoded.size());
+    StartOpenChunk(encoded);
     open_count_ = static_cast<std::uint8_t>(count);
     return;
   }
@@ -109,6 +123,7 @@ void Series::CompressTail(std::int64_t now_ms, bool seal) {
   }
   chunks_.push_back(std::move(chunk));
   open_.reset();
+  tail_room_ = 0;
   open_size_ = 0;
   open_count_ = 0;
 }
@@ -135,14 +150,14 @@ void Series::ForgetHistory() {
 
 void Series::FetchTail() const {
   if (open_ == nullptr) return;
-  __builtin_prefetch(&tail().values[tail_count_]);
-  __builtin_prefetch(&tail().offsets_ms[tail_count_]);
+  __builtin_prefetch(tail_values() + tail_count_);
+  __builtin_prefetch(tail_offsets_ms() + tail_count_);
 }
 
 void Series::FetchSamples() const {
   labels_.Fetch();
   constexpr std::size_t kLineBytes = 64;
-  const std::size_t size = open_ == nullptr ? 0 : sizeof(Tail) + open_size_;
+  const std::size_t size = open_ == nullptr ? 0 : TailBytes(tail_room_) + open_size_;
   for (std::size_t at = 0; at < size; at += kLineBytes) __builtin_prefetch(open_.get() + at);
 }
 
@@ -181,15 +196,14 @@ void Series::ReadTail(model::TimeRange range, model::SampleColumns& out) const {
   while (last > first && TailTime(last - 1) > range.to_ms) --last;
   if (first == last) return;
   for (std::size_t i = first; i < last; ++i) out.times_ms.push_back(TailTime(i));
-  const double* values = tail().values.data();
-  out.values.insert(out.values.end(), values + first, values + last);
+  out.values.insert(out.values.end(), tail_values() + first, tail_values() + last);
 }
 
 bool Series::ReadLastOfTail(model::TimeRange range, model::Sample& out) const {
   for (std::size_t i = tail_count_; i > 0; --i) {
     const std::int64_t time_ms = TailTime(i - 1);
     if (time_ms > range.to_ms) continue;
-    out = {time_ms, tail().values[i - 1]};
+    out = {time_ms, tail_values()[i - 1]};
     return time_ms >= range.from_ms;
   }
   return false;
@@ -202,7 +216,7 @@ std::int64_t Series::sample_count() const {
 }
 
 std::int64_t Series::chunk_bytes() const {
-  std::int64_t bytes = open_size_ + (open_ == nullptr ? 0 : std::int64_t{sizeof(Tail)});
+  auto bytes = static_cast<std::int64_t>(TailBytes(tail_room_) + open_size_);
   for (const SealedChunk& chunk : chunks_) bytes += chunk.size;
   return bytes;
 }

@@ -6,7 +6,6 @@
 // Locking is Head's (head.h): a series is changed under Head's mutex and the
 // series' stripe together, so that reading under either is safe.
 
-#include <array>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -47,8 +46,10 @@ enum class AppendVerdict {
 class Series {
  public:
   // The newest samples wait here; encoding a whole run at once is much cheaper
-  // than extending an encoding sample by sample.
+  // than extending an encoding sample by sample. Room for them is made in steps: of a
+  // hundred thousand series it is much of the memory.
   static constexpr std::size_t kTailSamples = 16;
+  static constexpr std::size_t kTailStep = 4;
 
   // `history_id` names the series in history.db, `ref_id` to writers.
   Series(model::Labels labels, std::uint64_t ref_id, std::uint64_t history_id, std::int64_t now_ms)
@@ -133,21 +134,27 @@ class Series {
   std::int64_t MemoryBytes() const;
 
  private:
-  // The newest samples, as they came. Trivial: it lies at the front of open_.
-  struct Tail {
-    std::array<double, kTailSamples> values;
-    std::array<std::uint32_t, kTailSamples> offsets_ms;  // Since open_first_ms_.
-  };
-
   void CompressTail(std::int64_t now_ms, bool seal);
-  static std::unique_ptr<char[]> NewOpenChunk(std::string_view encoded);
-  Tail& tail() { return *reinterpret_cast<Tail*>(open_.get()); }
-  const Tail& tail() const { return *reinterpret_cast<const Tail*>(open_.get()); }
+  void StartOpenChunk(std::string_view encoded);
+  void GrowTail();
+  // The newest samples, as they came: room for tail_room_ values, then for as many
+  // times, told since open_first_ms_.
+  double* tail_values() { return reinterpret_cast<double*>(open_.get()); }
+  const double* tail_values() const { return reinterpret_cast<const double*>(open_.get()); }
+  std::uint32_t* tail_offsets_ms() {
+    return reinterpret_cast<std::uint32_t*>(open_.get() + tail_room_ * sizeof(double));
+  }
+  const std::uint32_t* tail_offsets_ms() const {
+    return reinterpret_cast<const std::uint32_t*>(open_.get() + tail_room_ * sizeof(double));
+  }
+  static constexpr std::size_t TailBytes(std::size_t room) {
+    return room * (sizeof(double) + sizeof(std::uint32_t));
+  }
   std::int64_t TailTime(std::size_t index) const {
-    return open_first_ms_ + std::int64_t{tail().offsets_ms[index]};
+    return open_first_ms_ + std::int64_t{tail_offsets_ms()[index]};
   }
   void ReadTail(model::TimeRange range, model::SampleColumns& out) const;
-  std::string_view open_bytes() const { return {open_.get() + sizeof(Tail), open_size_}; }
+  std::string_view open_bytes() const { return {open_.get() + TailBytes(tail_room_), open_size_}; }
 
   // What a selection and a read of the newest samples need comes first.
   std::int64_t last_ms_ = std::numeric_limits<std::int64_t>::min();
@@ -155,13 +162,14 @@ class Series {
   model::Labels labels_;
   std::uint64_t ref_id_;
   std::int64_t open_first_ms_ = 0;
-  std::unique_ptr<char[]> open_;  // A Tail, then the open chunk's encoded bytes.
+  std::unique_ptr<char[]> open_;  // The tail, then the open chunk's encoded bytes.
   std::uint32_t open_size_ = 0;   // Of the encoded bytes.
   std::uint8_t open_count_ = 0;   // Samples in them.
   std::uint8_t tail_count_ = 0;
   // The first tail is shorter, by the series, so that the series of one target do
   // not all compress in the same commit.
   std::uint8_t tail_limit_;
+  std::uint8_t tail_room_ : 5 = 0;
   bool has_history_ : 1 = false;
   bool has_last_value_ : 1 = false;
   bool registered_ : 1 = false;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "daemon/api/authorization.h"
+#include "daemon/api/connection_stream.h"
 #include "daemon/api/endpoints.h"
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
@@ -31,6 +33,39 @@ class OnSocket : public Base {
   template <class... Args>
   explicit OnSocket(int fd, Args&&... args) : Base(std::forward<Args>(args)...) {
     this->svr_sock_ = fd;
+  }
+};
+
+// Without TLS: connections are ConnectionStreams.
+class PlainServer final : public OnSocket<httplib::Server> {
+ public:
+  using OnSocket::OnSocket;
+
+ private:
+  bool process_and_close_socket(socket_t fd) override {
+    ConnectionStream stream(
+        fd, {std::chrono::seconds(kReadSeconds), std::chrono::seconds(kWriteSeconds)});
+    bool fine = true;
+    bool closed = false;
+    for (std::size_t left = keep_alive_max_count_; fine && !closed && left > 0; --left) {
+      if (!AwaitRequest(stream)) break;
+      fine = process_request(stream, left == 1, closed, nullptr);
+      fine = stream.Flush() && fine;
+    }
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+    return fine;
+  }
+
+  // In slices, so that Stop() need not wait for idle connections.
+  bool AwaitRequest(ConnectionStream& stream) const {
+    constexpr Millis kSlice{100};
+    constexpr auto kSlices = std::chrono::seconds(kKeepAliveSeconds) / kSlice;
+    for (int slice = 0; slice < kSlices; ++slice) {
+      if (svr_sock_ == INVALID_SOCKET) return false;
+      if (stream.WaitForRequest(kSlice)) return true;
+    }
+    return false;
   }
 };
 
@@ -79,7 +114,7 @@ class HttpServer::Rep {
     TOCSIN_ASSIGN_OR_RETURN(const int fd, ListenOn(address));
     std::unique_ptr<httplib::Server> server;
     if (config.tls_cert_file.empty() || !address.unix_path.empty()) {
-      server = std::make_unique<OnSocket<httplib::Server>>(fd);
+      server = std::make_unique<PlainServer>(fd);
     } else {
       server = std::make_unique<OnSocket<httplib::SSLServer>>(fd, config.tls_cert_file.c_str(),
                                                               config.tls_key_file.c_str());

@@ -1,0 +1,110 @@
+#include "daemon/api/connection_stream.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace tocsin::api {
+namespace {
+
+constexpr std::size_t kMostGathered = 16 << 10;
+
+}  // namespace
+
+bool ConnectionStream::WaitFor(short event, Millis limit) const {
+  pollfd wanted{fd_, event, 0};
+  int ready = 0;
+  do ready = poll(&wanted, 1, static_cast<int>(limit.count()));
+  while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+bool ConnectionStream::WaitForRequest(Millis limit) {
+  return in_begin_ < in_end_ || WaitFor(POLLIN, limit);
+}
+
+bool ConnectionStream::is_readable() const {
+  return in_begin_ < in_end_ || WaitFor(POLLIN, limits_.read);
+}
+
+bool ConnectionStream::is_writable() const { return WaitFor(POLLOUT, limits_.write); }
+
+ssize_t ConnectionStream::Receive(char* bytes, std::size_t size) {
+  while (true) {
+    const ssize_t received = recv(fd_, bytes, size, MSG_DONTWAIT);
+    if (received >= 0) return received;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return -1;
+    if (!WaitFor(POLLIN, limits_.read)) return -1;
+  }
+}
+
+ssize_t ConnectionStream::read(char* bytes, size_t size) {
+  if (in_begin_ == in_end_) {
+    if (!Flush()) return -1;
+    if (size >= in_.size()) return Receive(bytes, size);
+    const ssize_t received = Receive(in_.data(), in_.size());
+    if (received <= 0) return received;
+    in_begin_ = 0;
+    in_end_ = static_cast<std::size_t>(received);
+  }
+  const std::size_t taken = std::min(size, in_end_ - in_begin_);
+  std::memcpy(bytes, in_.data() + in_begin_, taken);
+  in_begin_ += taken;
+  return static_cast<ssize_t>(taken);
+}
+
+// Sends what has been gathered and these bytes.
+bool ConnectionStream::Send(const char* bytes, std::size_t size) {
+  std::array<iovec, 2> parts = {iovec{out_.data(), out_.size()},
+                                iovec{const_cast<char*>(bytes), size}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  while (parts[0].iov_len + parts[1].iov_len > 0) {
+    const ssize_t sent = sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
+      if (!WaitFor(POLLOUT, limits_.write)) return false;
+      continue;
+    }
+    auto left = static_cast<std::size_t>(sent);
+    for (iovec& part : parts) {
+      const std::size_t gone = std::min(left, part.iov_len);
+      part.iov_base = static_cast<char*>(part.iov_base) + gone;
+      part.iov_len -= gone;
+      left -= gone;
+    }
+  }
+  out_.clear();
+  return true;
+}
+
+bool ConnectionStream::Flush() { return out_.empty() || Send(nullptr, 0); }
+
+ssize_t ConnectionStream::write(const char* bytes, size_t size) {
+  if (out_.size() + size <= kMostGathered) {
+    out_.append(bytes, size);
+  } else if (!Send(bytes, size)) {
+    return -1;
+  }
+  return static_cast<ssize_t>(size);
+}
+
+// Nobody here asks for addresses; the library does, with two system calls a request.
+void ConnectionStream::get_remote_ip_and_port(std::string& ip, int& port) const {
+  ip.clear();
+  port = 0;
+}
+
+void ConnectionStream::get_local_ip_and_port(std::string& ip, int& port) const {
+  ip.clear();
+  port = 0;
+}
+
+}  // namespace tocsin::api

@@ -1,0 +1,55 @@
+#pragma once
+
+// One connection of the HTTP server, as the HTTP library reads and writes it. An
+// answer leaves in one piece: the library writes head and body apart, which would wake
+// the asking side twice. Used by one thread.
+
+#include <httplib.h>
+
+#include <array>
+#include <string>
+
+#include "daemon/base/clock.h"
+
+namespace tocsin::api {
+
+class ConnectionStream final : public httplib::Stream {
+ public:
+  struct Limits {
+    Millis read{};   // Without a byte.
+    Millis write{};  // Without a byte taken.
+  };
+
+  // Does not own the socket.
+  ConnectionStream(int fd, Limits limits) : fd_(fd), limits_(limits) {}
+
+  // Whether a request, or the end of the connection, is there within `limit`.
+  bool WaitForRequest(Millis limit);
+  // Sends what has been gathered. False if the other side does not take it.
+  bool Flush();
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  // What has been gathered is sent before anything is waited for. 0: the end;
+  // negative: an error or the limit.
+  ssize_t read(char* bytes, size_t size) override;
+  // Small pieces are gathered, large ones sent at once with what is before them.
+  ssize_t write(const char* bytes, size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  socket_t socket() const override { return fd_; }
+
+ private:
+  bool WaitFor(short event, Millis limit) const;
+  ssize_t Receive(char* bytes, std::size_t size);
+  bool Send(const char* bytes, std::size_t size);
+
+  const int fd_;
+  const Limits limits_;
+  std::string out_;
+  std::array<char, 16 << 10> in_;
+  std::size_t in_begin_ = 0;
+  std::size_t in_end_ = 0;
+};
+
+}  // namespace tocsin::api

@@ -99,11 +99,14 @@ bool FloodingPostgres::Send(int client, const std::string& bytes, const std::sto
 }
 
 std::string FloodingPostgres::EndlessPart() const {
-  if (flood_ == Flood::kOneRow) return std::string(kPieceBytes, 'x');
+  std::string piece;
+  if (flood_ == Flood::kOneRow) {
+    piece.assign(kPieceBytes, 'x');
+    return piece;
+  }
   const std::string one = flood_ == Flood::kRows
                               ? Row("")
                               : Message('N', std::string("SNOTICE\0C00000\0Mhello\0\0", 23));
-  std::string piece;
   while (piece.size() < kPieceBytes) piece += one;
   return piece;
 }

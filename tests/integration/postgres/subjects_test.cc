@@ -39,7 +39,7 @@ struct Expected {
 
 std::vector<Expected> ExpectedFamilies() {
   std::vector<Expected> all = {
-      {"pg_static", MetricType::kUnknown, {"version", "short_version"}},
+      {"pg_static", MetricType::kUnknown, {"server", "version", "short_version"}},
       {"pg_scrape_collector_success", MetricType::kGauge, {"collector"}},
       {"pg_scrape_collector_duration_seconds", MetricType::kGauge, {"collector"}},
       {"pg_database_size_bytes", MetricType::kGauge, {"datname"}},

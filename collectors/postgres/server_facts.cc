@@ -33,7 +33,8 @@ constexpr std::string_view kColumnsSql =
     "c.relnamespace = 'pg_catalog'::regnamespace AND c.relname IN ('pg_stat_activity',"
     " 'pg_stat_archiver', 'pg_stat_bgwriter', 'pg_stat_checkpointer', 'pg_stat_database',"
     " 'pg_stat_database_conflicts', 'pg_stat_io', 'pg_replication_slots', 'pg_stat_replication',"
-    " 'pg_stat_ssl', 'pg_stat_wal', 'pg_stat_wal_receiver')"
+    " 'pg_stat_ssl', 'pg_stat_wal', 'pg_stat_wal_receiver',"
+    " 'pg_stat_subscription_stats')"
     " OR c.relname = 'pg_stat_statements' AND c.oid IN (SELECT d.objid FROM pg_depend d"
     "  JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass"
     "  AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_stat_statements'))";

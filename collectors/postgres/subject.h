@@ -151,6 +151,7 @@ Result<> CollectStatWal(SubjectRun& run);
 Result<> CollectStatWalReceiver(SubjectRun& run);
 Result<> CollectStatioUserIndexes(SubjectRun& run);
 Result<> CollectStatioUserTables(SubjectRun& run);
+Result<> CollectSubscriptions(SubjectRun& run);
 Result<> CollectWal(SubjectRun& run);
 Result<> CollectXmin(SubjectRun& run);
 

@@ -42,6 +42,7 @@ constexpr Subject kSubjects[] = {
     {"stat_io", true, {}, CollectStatIo},
     {"stat_wal", true, {}, CollectStatWal},
     {"stat_slru", true, {}, CollectStatSlru},
+    {"subscriptions", true, {}, CollectSubscriptions},
     {"xmin", true, {}, CollectXmin},
     {"stat_statements", true, {}, CollectStatStatements},
     {"wal", true, {}, CollectWal},

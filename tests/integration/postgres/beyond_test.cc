@@ -69,6 +69,51 @@ TEST_F(PostgresBeyondTest, APreparedTransactionAges) {
   EXPECT_EQ(target.Collect().Value("tocsin_postgres_prepared_transactions", kHere), 0);
 }
 
+TEST_F(PostgresBeyondTest, WraparoundIsToldInDaysAtThePresentRate) {
+  PostgresTarget target(Yaml(*server_));
+  auto collection = target.Collect();
+  const auto before = collection.Value("pg_txid_current");
+  ASSERT_TRUE(before.has_value());
+  EXPECT_FALSE(collection.Value("tocsin_postgres_wraparound_days_left", kHere).has_value());
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(server_->Execute("SELECT txid_current()").ok());
+  target.Advance(std::chrono::hours(1));
+  collection = target.Collect();
+  const double used = *collection.Value("pg_txid_current") - *before;
+  EXPECT_GE(used, 50);
+  const double age = *collection.Value("pg_database_wraparound_age_datfrozenxid_seconds", kHere);
+  const double left = (2147483648.0 - 3e6 - age) / (used * 24);
+  EXPECT_NEAR(*collection.Value("tocsin_postgres_wraparound_days_left", kHere), left, left / 50);
+}
+
+TEST(PostgresSubscriptionTest, OneThatLostItsPublisherShowsIt) {
+  auto publisher = PostgresServer::Start({.settings = {{"wal_level", "logical"}}});
+  auto subscriber =
+      PostgresServer::Start({.settings = {{"wal_retrieve_retry_interval", "'200ms'"}}});
+  ASSERT_TRUE(publisher.ok() && subscriber.ok());
+  ASSERT_TRUE((*publisher)
+                  ->Execute("CREATE TABLE bookings (id int PRIMARY KEY);"
+                            "CREATE PUBLICATION all_tables FOR ALL TABLES")
+                  .ok());
+  ASSERT_TRUE((*subscriber)->Execute("CREATE TABLE bookings (id int PRIMARY KEY)").ok());
+  const auto made = (*subscriber)
+                        ->Execute("CREATE SUBSCRIPTION copies CONNECTION '" + (*publisher)->Dsn() +
+                                  "' PUBLICATION all_tables");
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  PostgresTarget target(Yaml(**subscriber));
+  const LabelMap copies = {{"subname", "copies"}};
+  ASSERT_TRUE(WaitUntil([&] {
+    const auto collection = target.Collect();
+    return collection.Value("tocsin_postgres_subscription_workers", copies) > 0 &&
+           collection.Value("tocsin_postgres_subscription_received_lsn_bytes", copies) > 0;
+  }));
+  EXPECT_TRUE(target.Collect()
+                  .Value("tocsin_postgres_subscription_apply_errors_total", copies)
+                  .has_value());
+  (*publisher)->Stop(PostgresServer::How::kImmediate);
+  EXPECT_TRUE(WaitUntil(
+      [&] { return target.Collect().Value("tocsin_postgres_subscription_workers", copies) == 0; }));
+}
+
 TEST_F(PostgresBeyondTest, ASequenceShowsHowMuchOfItIsUsed) {
   ASSERT_TRUE(server_
                   ->Execute("CREATE SEQUENCE tickets AS int MAXVALUE 1001;"

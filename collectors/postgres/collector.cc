@@ -11,34 +11,11 @@ namespace {
 
 using model::MetricType;
 
-// Left of the deadline for what follows the queries.
-constexpr Millis kReserve{100};
 constexpr Millis kLeastStatementTimeout{50};
 // Backends of ours that may still hang in the server; with that many, connecting
 // waits between attempts.
 constexpr std::size_t kMostAbandoned = 3;
 constexpr std::chrono::seconds kPauseWhenAbandoned{60};
-// A slow subject's rows end after so many missed runs.
-constexpr int kMostMissedRuns = 3;
-
-void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
-  std::vector<model::MetricBatch::FamilyId> ids;
-  for (const auto& family : from.families()) {
-    const std::vector<std::string_view> labels(family.label_names.begin(),
-                                               family.label_names.end());
-    ids.push_back(to.DeclareFamily(family.name, family.help, family.type,
-                                   model::MetricBatch::LabelValues(labels)));
-  }
-  std::vector<std::string_view> values;
-  for (std::size_t i = 0; i < from.row_count(); ++i) {
-    const auto row = from.row(i);
-    values.clear();
-    for (std::uint32_t label = 0; label < row.label_count; ++label) {
-      values.push_back(from.label(row.first_label + label).second);
-    }
-    to.Add(ids[row.family], model::MetricBatch::LabelValues(values), row.value);
-  }
-}
 
 }  // namespace
 
@@ -46,20 +23,35 @@ PostgresCollector::PostgresCollector(PostgresOptions options,
                                      const CollectorEnvironment& environment)
     : options_(std::move(options)),
       connection_(options_, environment.clock),
-      log_(options_, environment.files) {
+      log_(options_, environment.files),
+      tour_(options_, environment.clock) {
   for (const Subject& subject : Subjects()) {
-    const auto switched = options_.switched.find(subject.name);
-    if (switched == options_.switched.end() ? !subject.on : !switched->second) continue;
-    subjects_.emplace_back().subject = &subject;
+    if (options_.IsOn(subject.name, subject.on)) tasks_.emplace_back(subject);
   }
+  for (const CustomQuery& query : options_.queries) tasks_.emplace_back(query);
 }
 
 Result<> PostgresCollector::Collect(const CollectContext& context, model::MetricBatch& batch) {
+  const SteadyTime start = context.clock.SteadyNow();
+  ++collections_;
+  errors_.clear();
   auto prepared = Prepare(context);
-  if (prepared.ok()) prepared = RunSubjects(context, batch);
+  if (prepared.ok()) prepared = RunTasks(context, batch);
   if (prepared.ok()) {
+    VisitDatabases(context);
+    const SteadyTime now = context.clock.SteadyNow();
+    for (SubjectTask& task : tasks_) {
+      if (task.query() == nullptr) ShowTask(task, now, batch);
+    }
+    for (const int pid : tour_.Visitors()) log_.Ignore(pid);
     log_.Collect(context, connection_, server_, batch);
-    Report(context, batch);
+    ReportServer(batch);
+    // Last: no name that a query of the user's takes is one of ours.
+    for (SubjectTask& task : tasks_) {
+      if (task.query() != nullptr) ShowTask(task, now, batch);
+    }
+    ReportTasks(now, batch);
+    ReportCollection(ToSeconds(context.clock.SteadyNow() - start), batch);
   }
   connection_.End();
   return prepared;
@@ -111,7 +103,7 @@ Result<> PostgresCollector::ForgetEndedBackends() {
   for (const auto& one : abandoned_) pids += (pids.empty() ? "" : ",") + std::to_string(one.pid);
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
-      connection_.Query("SELECT pid FROM pg_stat_activity WHERE application_name = 'tocsin'"
+      connection_.Query("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tocsin%'"
                         " AND pid <> pg_backend_pid() AND pid IN (" +
                         pids + ")"));
   std::erase_if(abandoned_, [&](const Abandoned& one) {
@@ -127,7 +119,9 @@ Result<> PostgresCollector::ReadDatabases() {
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       connection_.Query("SELECT oid, datname, datconnlimit, datallowconn, age(datfrozenxid),"
-                        " mxid_age(datminmxid) FROM pg_database ORDER BY oid"));
+                        " mxid_age(datminmxid), datistemplate,"
+                        " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2"
+                        " FROM pg_database ORDER BY oid"));
   databases_.clear();
   databases_left_out_ = 0;
   for (int row = 0; row < rows.size(); ++row) {
@@ -138,7 +132,8 @@ Result<> PostgresCollector::ReadDatabases() {
     }
     databases_.push_back({std::string(rows.Text(row, 0)), std::string(rows.Text(row, 1)),
                           rows.Number(row, 2).value_or(-1), rows.Text(row, 3) == "t",
-                          rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0)});
+                          rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
+                          rows.Text(row, 6) == "t", rows.Text(row, 7) == "t"});
   }
   return {};
 }
@@ -148,70 +143,79 @@ bool PostgresCollector::IsAbandoned(std::string_view subject) const {
                      [&](const Abandoned& one) { return one.subject == subject; });
 }
 
-Result<> PostgresCollector::RunSubjects(const CollectContext& context, model::MetricBatch& batch) {
-  for (State& state : subjects_) {
-    batch.BeginPart(state.subject->name);
-    const auto outcome = RunSubject(state, context, batch);
-    if (!state.error.empty()) batch.FailPart(state.error);
-    batch.EndPart();
+bool PostgresCollector::RunsHere(const SubjectTask& task) const {
+  return task.query() == nullptr || task.query()->database.empty() ||
+         task.query()->database == server_.database;
+}
+
+Result<> PostgresCollector::RunTasks(const CollectContext& context, model::MetricBatch& batch) {
+  for (SubjectTask& task : tasks_) {
+    if (!RunsHere(task) || !task.IsDue(context.clock.SteadyNow())) continue;
+    if (!task.IsSlow()) batch.BeginPart(task.name());
+    const auto outcome = RunTask(task, context, batch);
+    if (!task.IsSlow()) {
+      if (!task.error().empty()) batch.FailPart(task.error());
+      batch.EndPart();
+    }
     if (!connection_.lost()) continue;
     if (outcome.ok() || outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, std::string(state.subject->name)});
+      abandoned_.push_back({backend_pid_, std::string(task.name())});
       no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
     }
     return outcome.ok() ? Error{ErrorCode::kUnavailable, "the connection was lost"}
-                        : outcome.error().WithContext(state.subject->name);
+                        : outcome.error().WithContext(task.name());
   }
   return {};
 }
 
-Result<> PostgresCollector::RunSubject(State& state, const CollectContext& context,
-                                       model::MetricBatch& batch) {
-  const SteadyTime now = context.clock.SteadyNow();
-  const Millis interval = state.subject->interval;
-  const bool is_due = !state.ran || interval == Millis(0) || now - state.last_run >= interval;
-  Result<> outcome;
-  if (is_due) {
-    auto fresh = interval > Millis(0) ? std::make_unique<model::MetricBatch>() : nullptr;
-    outcome = IsAbandoned(state.subject->name)
-                  ? Result<>(Error{ErrorCode::kUnavailable,
-                                   "the backend that last ran it still hangs in the server"})
-                  : CallSubject(state, context, fresh ? *fresh : batch);
-    state.ran = true;
-    state.error = outcome.ok() ? std::string() : outcome.error().message;
-    state.last_run = now;
-    state.duration_seconds = ToSeconds(context.clock.SteadyNow() - now);
-    if (outcome.ok()) {
-      state.last_success = now;
-      if (fresh) state.rows = std::move(fresh);
-    } else {
-      batch.AddNote(fmt::format("{}: {}", state.subject->name, outcome.error().message));
+Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& context,
+                                    model::MetricBatch& batch) {
+  if (IsAbandoned(task.name())) {
+    const Error error{ErrorCode::kUnavailable,
+                      "the backend that last ran it still hangs in the server"};
+    task.Miss(context.clock.SteadyNow(), error.message);
+    return error;
+  }
+  return task.Run({connection_, server_, options_, databases_, statement_timeout_}, context, batch);
+}
+
+void PostgresCollector::VisitDatabases(const CollectContext& context) {
+  if (abandoned_.size() >= kMostAbandoned) return;
+  if (auto hung = tour_.Visit(context, server_, databases_)) {
+    abandoned_.push_back({hung->pid, std::move(hung->subject)});
+  }
+}
+
+void PostgresCollector::ShowTask(SubjectTask& task, SteadyTime now, model::MetricBatch& batch) {
+  if (task.IsSlow()) {
+    task.ForgetOldRows(now, task.RowsLast());
+    batch.BeginPart(task.name());
+    auto outcome = task.Show(batch);
+    const auto elsewhere = tour_.Show(task.name(), batch);
+    if (outcome.ok()) outcome = OutcomeOf(task);
+    if (outcome.ok()) outcome = elsewhere;
+    if (!outcome.ok()) {
+      errors_[std::string(task.name())] = outcome.error().message;
+      batch.FailPart(outcome.error().message);
     }
+    batch.EndPart();
+  } else if (!task.error().empty()) {
+    errors_[std::string(task.name())] = task.error();
   }
-  if (state.rows && now - state.last_success > kMostMissedRuns * interval) state.rows.reset();
-  if (state.rows) {
-    CopyRows(*state.rows, batch);
-    for (const auto& note : state.rows->notes()) batch.AddNote(note);
+}
+
+Result<> PostgresCollector::OutcomeOf(const SubjectTask& task) const {
+  if (!task.error().empty()) return Error{ErrorCode::kUnavailable, task.error()};
+  if (!RunsHere(task) && !tour_.Has(task.name())) {
+    return Error{ErrorCode::kNotFound,
+                 fmt::format("database \"{}\" is not there, may not be connected to, or is left "
+                             "out by \"databases\"",
+                             task.query()->database)};
   }
-  return outcome;
+  return {};
 }
 
-Result<> PostgresCollector::CallSubject(State& state, const CollectContext& context,
-                                        model::MetricBatch& target) {
-  const SteadyTime now = context.clock.SteadyNow();
-  // Half of what is left, so that one that is cancelled leaves time to the others.
-  const SteadyTime until = now + (context.deadline - kReserve - now) / 2;
-  Emitter out(target, ServerLabel());
-  SubjectRun run{connection_,  server_, options_, databases_,        context,
-                 state.memory, out,     until,    statement_timeout_};
-  return state.subject->collect(run);
-}
-
-std::string PostgresCollector::ServerLabel() const {
-  return options_.names == Names::k011 ? options_.instance : std::string();
-}
-
-void PostgresCollector::Report(const CollectContext& context, model::MetricBatch& batch) const {
+void PostgresCollector::ReportTasks(SteadyTime now, model::MetricBatch& batch) const {
   const auto success =
       batch.DeclareFamily("pg_scrape_collector_success", "Whether a collector succeeded",
                           MetricType::kGauge, {"collector"});
@@ -220,16 +224,33 @@ void PostgresCollector::Report(const CollectContext& context, model::MetricBatch
                           MetricType::kGauge, {"collector"});
   const auto age =
       batch.DeclareFamily("tocsin_postgres_collector_age_seconds",
-                          "Age of the series of a collector that does not run at every poll",
+                          "Age of the oldest series of a collector that does not run at every poll",
                           MetricType::kGauge, {"collector"});
-  for (const State& state : subjects_) {
-    const auto name = state.subject->name;
-    batch.Add(success, {name}, state.error.empty() ? 1 : 0);
-    batch.Add(duration, {name}, state.duration_seconds);
-    if (state.rows) {
-      batch.Add(age, {name}, ToSeconds(context.clock.SteadyNow() - state.last_success));
-    }
+  for (const SubjectTask& task : tasks_) {
+    const auto name = task.name();
+    const auto error = errors_.find(name);
+    batch.Add(success, {name}, error == errors_.end() ? 1 : 0);
+    batch.Add(duration, {name}, std::max(task.duration_seconds(), tour_.LongestRunSeconds(name)));
+    auto oldest = tour_.OldestRows(name);
+    if (task.has_rows()) oldest = std::min(oldest.value_or(now), task.last_success());
+    if (oldest) batch.Add(age, {name}, ToSeconds(now - *oldest));
+    if (error != errors_.end()) batch.AddNote(fmt::format("{}: {}", name, error->second));
   }
+  tour_.Report(batch);
+}
+
+void PostgresCollector::ReportCollection(double seconds, model::MetricBatch& batch) const {
+  batch.AddGauge("pg_exporter_last_scrape_duration_seconds",
+                 "Duration of the last scrape of metrics from PostgreSQL", seconds);
+  batch.AddCounter("pg_exporter_scrapes_total",
+                   "Total number of times PostgreSQL was scraped for metrics", collections_);
+  batch.AddGauge("pg_exporter_last_scrape_error",
+                 "Whether the last scrape of metrics from PostgreSQL resulted in an error (1 for "
+                 "error, 0 for success)",
+                 errors_.empty() ? 0 : 1);
+}
+
+void PostgresCollector::ReportServer(model::MetricBatch& batch) const {
   if (!server_.blind_role.empty()) {
     batch.AddNote(fmt::format(
         "role {0} may not read what other users do: their connections read as none in "
@@ -237,10 +258,10 @@ void PostgresCollector::Report(const CollectContext& context, model::MetricBatch
         "connection pool and on long transactions stay silent; GRANT pg_monitor TO {0}",
         server_.blind_role));
   }
-  Emitter out(batch, ServerLabel());
-  const auto version = out.Declare("pg_static", "Version string as reported by postgres",
-                                   MetricType::kUnknown, {"version", "short_version"});
-  out.Add(version, {server_.version_text, server_.short_version}, 1);
+  const auto version =
+      batch.DeclareFamily("pg_static", "Version string as reported by postgres",
+                          MetricType::kUnknown, {"server", "version", "short_version"});
+  batch.Add(version, {options_.instance, server_.version_text, server_.short_version}, 1);
   batch.AddGauge("tocsin_postgres_databases_left_out",
                  "Databases without series of their own, because of the limit",
                  databases_left_out_);

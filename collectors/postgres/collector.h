@@ -1,18 +1,20 @@
 #pragma once
 
 // One collection of a PostgreSQL server: connects if need be, runs the subjects
-// within the deadline, each failing alone, and reads on in the server's log.
+// within the deadline, each failing alone, visits those of the other databases whose
+// turn it is, and reads on in the server's log.
 
-#include <memory>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "collectors/collector.h"
 #include "collectors/postgres/connection.h"
+#include "collectors/postgres/database_tour.h"
 #include "collectors/postgres/postgres_config.h"
 #include "collectors/postgres/query_log.h"
 #include "collectors/postgres/server_facts.h"
-#include "collectors/postgres/subject.h"
+#include "collectors/postgres/subject_task.h"
 
 namespace tocsin::collectors::postgres {
 
@@ -23,16 +25,6 @@ class PostgresCollector : public Collector {
   Result<> Collect(const CollectContext& context, model::MetricBatch& batch) override;
 
  private:
-  struct State {  // Of one subject.
-    const Subject* subject = nullptr;
-    SubjectMemory memory;
-    bool ran = false;
-    std::string error;  // Of the last run; empty: it succeeded.
-    double duration_seconds = 0;
-    SteadyTime last_run{};
-    SteadyTime last_success{};
-    std::unique_ptr<model::MetricBatch> rows;  // Of the last success, of a slow subject.
-  };
   // A backend that did not answer by the deadline; its socket is closed, but the
   // server may not have noticed.
   struct Abandoned {
@@ -43,17 +35,25 @@ class PostgresCollector : public Collector {
   Result<> Prepare(const CollectContext& context);
   Result<> ReadDatabases();
   Result<> ForgetEndedBackends();
-  Result<> RunSubjects(const CollectContext& context, model::MetricBatch& batch);
-  Result<> RunSubject(State& state, const CollectContext& context, model::MetricBatch& batch);
-  Result<> CallSubject(State& state, const CollectContext& context, model::MetricBatch& target);
-  void Report(const CollectContext& context, model::MetricBatch& batch) const;
+  Result<> RunTasks(const CollectContext& context, model::MetricBatch& batch);
+  Result<> RunTask(SubjectTask& task, const CollectContext& context, model::MetricBatch& batch);
+  // The kept rows of one, those of the other databases too.
+  void ShowTask(SubjectTask& task, SteadyTime now, model::MetricBatch& batch);
+  void VisitDatabases(const CollectContext& context);
+  // Of one task here and in the other databases: as it ended the last time.
+  Result<> OutcomeOf(const SubjectTask& task) const;
+  bool RunsHere(const SubjectTask& task) const;
+  void ReportServer(model::MetricBatch& batch) const;
+  void ReportTasks(SteadyTime now, model::MetricBatch& batch) const;
+  void ReportCollection(double seconds, model::MetricBatch& batch) const;
   bool IsAbandoned(std::string_view subject) const;
-  std::string ServerLabel() const;
 
   const PostgresOptions options_;
   Connection connection_;
   QueryLog log_;
-  std::vector<State> subjects_;
+  std::vector<SubjectTask> tasks_;  // On the kept connection; the user's queries last.
+  DatabaseTour tour_;
+  std::map<std::string, std::string, std::less<>> errors_;  // Of this collection, by task.
 
   ServerFacts server_;  // Of the present connection.
   Millis statement_timeout_{};
@@ -62,6 +62,7 @@ class PostgresCollector : public Collector {
   double databases_left_out_ = 0;
   std::vector<Abandoned> abandoned_;
   SteadyTime no_connection_before_{};
+  double collections_ = 0;
 };
 
 }  // namespace tocsin::collectors::postgres

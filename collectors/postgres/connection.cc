@@ -134,6 +134,12 @@ Error Connection::Lost(const char* reason) {
 
 int Rows::size() const { return static_cast<int>(result_->size()); }
 
+int Rows::columns() const { return static_cast<int>(result_->columns()); }
+
+std::string_view Rows::ColumnName(int column) const {
+  return result_->column_name(static_cast<pqxx::row::size_type>(column));
+}
+
 // A server that answers another shape than was asked for has nothing to say.
 bool Rows::Has(int row, int column) const {
   return row >= 0 && column >= 0 && static_cast<std::size_t>(row) < std::size_t(result_->size()) &&

@@ -163,7 +163,7 @@ Result<Dialer::Attempt> Dialer::Start(const Endpoint& endpoint, SteadyTime now) 
   if (!server.hostaddr.empty()) add("hostaddr", server.hostaddr.c_str());
   add("port", server.port.c_str());
   if (!options_.password.empty()) add("password", options_.password.Reveal().c_str());
-  add("application_name", "tocsin");
+  add("application_name", options_.application_name.data());
   add("client_encoding", "UTF8");
   names.push_back(nullptr);
   values.push_back(nullptr);

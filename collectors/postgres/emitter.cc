@@ -23,4 +23,9 @@ void Emitter::Add(FamilyId family, LabelValues labels, double value) {
   batch_.Add(family, WithServer(labels, server_), value);
 }
 
+void Emitter::AddHistogram(FamilyId family, LabelValues labels,
+                           const model::MetricBatch::HistogramValue& histogram) {
+  batch_.AddHistogram(family, WithServer(labels, server_), histogram);
+}
+
 }  // namespace tocsin::collectors::postgres

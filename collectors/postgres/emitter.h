@@ -35,6 +35,8 @@ class Emitter {
   void Add(FamilyId family, std::initializer_list<std::string_view> labels, double value) {
     Add(family, LabelValues(labels.begin(), labels.size()), value);
   }
+  void AddHistogram(FamilyId family, LabelValues labels,
+                    const model::MetricBatch::HistogramValue& histogram);
   void Gauge(std::string_view name, std::string_view help, double value) {
     Add(Declare(name, help, model::MetricType::kGauge), {}, value);
   }

@@ -19,7 +19,10 @@ constexpr int kMostDatabases = 10'000;
 constexpr int kDefaultStatementLimit = 100;
 constexpr int kMostStatements = 5'000;
 constexpr int kDefaultTableLimit = 300;
-constexpr int kMostTables = 100'000;
+constexpr int kMostTables = 50'000;
+constexpr int kDefaultIndexLimit = 100;
+constexpr int kDefaultTextLength = 120;
+constexpr int kMostTextLength = 4'000;
 
 // Set by the collector itself; a value of the user's would be overwritten.
 constexpr std::string_view kOwnKeywords[] = {"application_name", "client_encoding",
@@ -92,6 +95,11 @@ void ReadSwitch(ConfigReader& collectors, std::string_view key,
     ConfigReader reader = collectors.Map(key);
     on = reader.Bool("enabled", true);
     if (limit != nullptr) *limit = static_cast<int>(reader.Int("limit", *limit, 1, most));
+    if (key == "stat_statements") {
+      options.statement_texts = reader.Bool("include_query", false);
+      options.statement_text_length = static_cast<int>(
+          reader.Int("query_length", options.statement_text_length, 1, kMostTextLength));
+    }
     reader.Finish();
   } else {
     on = collectors.Bool(key, true);
@@ -108,6 +116,9 @@ void ReadCollectors(ConfigReader reader, PostgresOptions& options) {
       most = kMostStatements;
     } else if (subject.name == "stat_user_tables" || subject.name == "statio_user_tables") {
       limit = &options.table_limit;
+      most = kMostTables;
+    } else if (subject.name == "general_index_info" || subject.name == "statio_user_indexes") {
+      limit = &options.index_limit;
       most = kMostTables;
     }
     ReadSwitch(reader, subject.name, {subject.name}, limit, most, options);
@@ -213,11 +224,23 @@ std::string InstanceOf(const std::vector<ServerAddress>& servers) {
   return instance;
 }
 
+bool PostgresOptions::IsOn(std::string_view subject, bool by_default) const {
+  const auto found = switched.find(subject);
+  return found == switched.end() ? by_default : found->second;
+}
+
+void PostgresOptions::SetDatabase(const std::string& name) {
+  std::erase_if(connection, [](const auto& keyword) { return keyword.first == "dbname"; });
+  connection.emplace_back("dbname", name);
+}
+
 PostgresOptions ParsePostgresOptions(ConfigReader& reader, FileSystem& files) {
   PostgresOptions options;
   options.database_limit = kDefaultDatabaseLimit;
   options.statement_limit = kDefaultStatementLimit;
   options.table_limit = kDefaultTableLimit;
+  options.index_limit = kDefaultIndexLimit;
+  options.statement_text_length = kDefaultTextLength;
 
   auto dsn = ParseDsn(reader.String("dsn"));
   if (dsn.ok()) {
@@ -236,9 +259,7 @@ PostgresOptions ParsePostgresOptions(ConfigReader& reader, FileSystem& files) {
   constexpr Names kNames[] = {Names::k020, Names::k015, Names::k011, Names::kAll};
   options.names = kNames[reader.Choice("names", {"0.20", "0.15", "0.11", "all"}, 0)];
   ReadLog(reader, options);
-  if (reader.Has("queries")) {
-    reader.Fail("queries", "queries of one's own are not supported yet: remove the key");
-  }
+  options.queries = ReadCustomQueries(reader);
   return options;
 }
 

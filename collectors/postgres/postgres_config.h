@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "collectors/postgres/custom_query.h"
 #include "daemon/base/config_node.h"
 #include "daemon/base/file_system.h"
 #include "daemon/base/secret.h"
@@ -53,16 +54,24 @@ struct PostgresOptions {
   // libpq's keywords and values but host, hostaddr, port and password.
   std::vector<std::pair<std::string, std::string>> connection;
   Secret password;  // Empty: PGPASSWORD and the password file are asked, as libpq does.
-  std::vector<ServerAddress> servers;  // At least one.
-  std::string instance;                // "host:port", "/folder:port"; joined by commas.
+  std::vector<ServerAddress> servers;            // At least one.
+  std::string instance;                          // "host:port", "/folder:port"; joined by commas.
+  std::string_view application_name = "tocsin";  // Of constant text.
 
   Names names = Names::k020;
   DatabaseFilter databases;
   int database_limit = 0;
   std::map<std::string, bool, std::less<>> switched;  // Subjects turned on or off by name.
   int statement_limit = 0;
-  int table_limit = 0;
+  int table_limit = 0;  // For one database; likewise:
+  int index_limit = 0;
+  bool statement_texts = false;  // Show pg_stat_statements_query_id, with query texts.
+  int statement_text_length = 0;
   LogOptions log;
+  std::vector<CustomQuery> queries;
+
+  bool IsOn(std::string_view subject, bool by_default) const;
+  void SetDatabase(const std::string& name);  // The one that is connected to.
 };
 
 // A connection string, split. Errors: kInvalidArgument; the message never quotes

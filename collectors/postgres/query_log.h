@@ -26,6 +26,9 @@ class QueryLog {
  public:
   QueryLog(const PostgresOptions& options, FileSystem& files) : options_(options), tail_(files) {}
 
+  // What this backend, another one of ours, did is not counted by the next Collect().
+  void Ignore(int backend_pid) { own_pids_.insert(backend_pid); }
+
   // Adds what the log tells to `batch`, or a note. Never an error: a log that
   // cannot be read is no fault of the server.
   void Collect(const CollectContext& context, Connection& connection, const ServerFacts& server,

@@ -18,6 +18,8 @@ class Rows {
   explicit Rows(std::shared_ptr<const pqxx::result> result) : result_(std::move(result)) {}
 
   int size() const;
+  int columns() const;
+  std::string_view ColumnName(int column) const;  // Requires: column < columns().
   // NULL, and what the server did not send, reads as empty.
   std::string_view Text(int row, int column) const;
   bool IsNull(int row, int column) const;

@@ -32,7 +32,9 @@ constexpr std::string_view kColumnsSql =
     " WHERE a.attnum > 0 AND NOT a.attisdropped AND ("
     "c.relnamespace = 'pg_catalog'::regnamespace AND c.relname IN ('pg_stat_activity',"
     " 'pg_stat_archiver', 'pg_stat_bgwriter', 'pg_stat_checkpointer', 'pg_stat_database',"
-    " 'pg_stat_database_conflicts', 'pg_stat_io', 'pg_replication_slots', 'pg_stat_replication')"
+    " 'pg_stat_database_conflicts', 'pg_stat_io', 'pg_replication_slots', 'pg_stat_replication',"
+    " 'pg_stat_ssl', 'pg_stat_wal', 'pg_stat_wal_receiver',"
+    " 'pg_stat_subscription_stats')"
     " OR c.relname = 'pg_stat_statements' AND c.oid IN (SELECT d.objid FROM pg_depend d"
     "  JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_class'::regclass"
     "  AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'pg_stat_statements'))";
@@ -76,6 +78,15 @@ Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_time
     facts.columns.insert(relation + "." + std::string(columns.Text(row, 1)));
     facts.columns.insert(relation);
   }
+  return facts;
+}
+
+Result<ServerFacts> PrepareVisit(Connection& connection, Millis statement_timeout,
+                                 const ServerFacts& known, const std::string& database) {
+  TOCSIN_RETURN_IF_ERROR(connection.Query(LimitsSql(statement_timeout, known.version)));
+  ServerFacts facts = known;
+  facts.database = database;
+  facts.statements_schema.clear();
   return facts;
 }
 

@@ -33,6 +33,11 @@ struct ServerFacts {
 // empty search path) and asks for the facts. Errors: as Connection::Query.
 Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout);
 
+// The same for a connection to another database of a server whose facts are known: one
+// round trip. Extensions are not looked for. Errors: as Connection::Query.
+Result<ServerFacts> PrepareVisit(Connection& connection, Millis statement_timeout,
+                                 const ServerFacts& known, const std::string& database);
+
 // ServerFacts::blind_role as it is now: a grant needs no new connection.
 Result<std::string> FindBlindRole(Connection& connection);
 

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "collectors/postgres/connection.h"
+#include "collectors/postgres/custom_query.h"
 #include "collectors/postgres/emitter.h"
 #include "collectors/postgres/postgres_config.h"
 #include "collectors/postgres/server_facts.h"
+#include "collectors/postgres/top_objects.h"
 
 namespace tocsin::collectors::postgres {
 
@@ -25,6 +27,8 @@ struct Database {
   bool allows_connections = false;
   double xid_age = 0;
   double multixact_age = 0;
+  bool is_template = false;
+  bool may_connect = false;  // Our role has the privilege, and it is not half dropped.
 };
 
 struct NamedGauge {
@@ -44,6 +48,8 @@ struct SubjectMemory {
   std::string key;
   std::vector<NamedGauge> gauges;
   SteadyTime read_at{};
+  TopObjects objects;  // Those that have series of their own.
+  std::unordered_map<std::string, std::string> texts;
 };
 
 // One run of one subject.
@@ -55,8 +61,9 @@ struct SubjectRun {
   const CollectContext& context;
   SubjectMemory& memory;
   Emitter& out;
-  SteadyTime until{};          // The share of the deadline that is this subject's.
-  Millis statement_timeout{};  // What the session has.
+  SteadyTime until{};                  // The share of the deadline that is this subject's.
+  Millis statement_timeout{};          // What the session has.
+  const CustomQuery* query = nullptr;  // The one that is run, if it is the user's.
 
   // As Connection::Query, cancelled by the server itself at `until`.
   Result<Rows> Query(const std::string& sql);
@@ -64,15 +71,22 @@ struct SubjectRun {
   bool HasNames(Names names) const {
     return options.names == names || options.names == Names::kAll;
   }
+  // How many of this database's objects have series of their own: all databases
+  // together have no more than ten times `limit`.
+  std::size_t ObjectLimit(int limit) const;
   // Whether the database of that name has series.
   bool Shows(std::string_view database) const;
 };
+
+// Whether a subject tells of the whole server, or of the database it is connected to.
+enum class Scope { kServer, kDatabase };
 
 struct Subject {
   std::string_view name;
   bool on = true;     // Unless the configuration says otherwise.
   Millis interval{};  // 0: at every collection. Else the last rows are shown in between.
   Result<> (*collect)(SubjectRun& run);
+  Scope scope = Scope::kServer;  // Of those of a database each has an interval.
 };
 
 std::span<const Subject> Subjects();
@@ -103,26 +117,41 @@ struct Select {
 Result<> CollectSelect(SubjectRun& run, const Select& select);
 
 // Each subject's function, by its file.
+Result<> CollectBlocking(SubjectRun& run);
+Result<> CollectBuffercacheSummary(SubjectRun& run);
 Result<> CollectDatabase(SubjectRun& run);
 Result<> CollectDatabaseSize(SubjectRun& run);
 Result<> CollectDatabaseWraparound(SubjectRun& run);
+Result<> CollectGeneralIndexInfo(SubjectRun& run);
 Result<> CollectLocks(SubjectRun& run);
 Result<> CollectLongRunningTransactions(SubjectRun& run);
 Result<> CollectPostmaster(SubjectRun& run);
+Result<> CollectPreparedTransactions(SubjectRun& run);
+Result<> CollectProcessIdle(SubjectRun& run);
 Result<> CollectReplication(SubjectRun& run);
 Result<> CollectReplicationSlots(SubjectRun& run);
 Result<> CollectRoles(SubjectRun& run);
+Result<> CollectSequences(SubjectRun& run);
 Result<> CollectSettings(SubjectRun& run);
 Result<> CollectStatActivity(SubjectRun& run);
+Result<> CollectStatActivityAutovacuum(SubjectRun& run);
 Result<> CollectStatArchiver(SubjectRun& run);
 Result<> CollectStatBgwriter(SubjectRun& run);
 Result<> CollectStatCheckpointer(SubjectRun& run);
 Result<> CollectStatDatabase(SubjectRun& run);
 Result<> CollectStatDatabaseConflicts(SubjectRun& run);
+Result<> CollectStatIo(SubjectRun& run);
+Result<> CollectStatProgressVacuum(SubjectRun& run);
 Result<> CollectStatReplication(SubjectRun& run);
+Result<> CollectStatSlru(SubjectRun& run);
+Result<> CollectStatSsl(SubjectRun& run);
 Result<> CollectStatStatements(SubjectRun& run);
 Result<> CollectStatUserTables(SubjectRun& run);
+Result<> CollectStatWal(SubjectRun& run);
+Result<> CollectStatWalReceiver(SubjectRun& run);
+Result<> CollectStatioUserIndexes(SubjectRun& run);
 Result<> CollectStatioUserTables(SubjectRun& run);
+Result<> CollectSubscriptions(SubjectRun& run);
 Result<> CollectWal(SubjectRun& run);
 Result<> CollectXmin(SubjectRun& run);
 

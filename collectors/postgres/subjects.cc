@@ -11,6 +11,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kTableInterval{60};
+constexpr seconds kSizeInterval{600};
 
 // The order is that of the work: what alerts need most comes first, what may take
 // long comes last.
@@ -23,6 +24,7 @@ constexpr Subject kSubjects[] = {
     {"replication", true, {}, CollectReplication},
     {"replication_slots", true, {}, CollectReplicationSlots},
     {"stat_replication", true, {}, CollectStatReplication},
+    {"stat_wal_receiver", true, {}, CollectStatWalReceiver},
     {"database", true, {}, CollectDatabase},
     {"database_wraparound", true, {}, CollectDatabaseWraparound},
     {"roles", true, {}, CollectRoles},
@@ -31,11 +33,25 @@ constexpr Subject kSubjects[] = {
     {"stat_checkpointer", true, {}, CollectStatCheckpointer},
     {"postmaster", true, {}, CollectPostmaster},
     {"long_running_transactions", true, {}, CollectLongRunningTransactions},
+    {"stat_activity_autovacuum", true, {}, CollectStatActivityAutovacuum},
+    {"stat_progress_vacuum", true, {}, CollectStatProgressVacuum},
+    {"blocking", true, {}, CollectBlocking},
+    {"prepared_transactions", true, {}, CollectPreparedTransactions},
+    {"process_idle", false, {}, CollectProcessIdle},
+    {"stat_ssl", true, {}, CollectStatSsl},
+    {"stat_io", true, {}, CollectStatIo},
+    {"stat_wal", true, {}, CollectStatWal},
+    {"stat_slru", true, {}, CollectStatSlru},
+    {"subscriptions", true, {}, CollectSubscriptions},
     {"xmin", true, {}, CollectXmin},
     {"stat_statements", true, {}, CollectStatStatements},
     {"wal", true, {}, CollectWal},
-    {"stat_user_tables", true, kTableInterval, CollectStatUserTables},
-    {"statio_user_tables", true, kTableInterval, CollectStatioUserTables},
+    {"stat_user_tables", true, kTableInterval, CollectStatUserTables, Scope::kDatabase},
+    {"statio_user_tables", true, kTableInterval, CollectStatioUserTables, Scope::kDatabase},
+    {"general_index_info", true, kTableInterval, CollectGeneralIndexInfo, Scope::kDatabase},
+    {"sequences", true, kSizeInterval, CollectSequences, Scope::kDatabase},
+    {"statio_user_indexes", false, kTableInterval, CollectStatioUserIndexes},
+    {"buffercache_summary", false, kTableInterval, CollectBuffercacheSummary},
     {"database_size", true, {}, CollectDatabaseSize},
 };
 
@@ -46,6 +62,11 @@ std::span<const Subject> Subjects() { return kSubjects; }
 bool SubjectRun::Shows(std::string_view database) const {
   return std::any_of(databases.begin(), databases.end(),
                      [&](const Database& one) { return one.name == database; });
+}
+
+std::size_t SubjectRun::ObjectLimit(int limit) const {
+  const auto most = static_cast<std::size_t>(limit);
+  return std::clamp<std::size_t>(10 * most / std::max<std::size_t>(databases.size(), 1), 1, most);
 }
 
 Result<Rows> SubjectRun::Query(const std::string& sql) {

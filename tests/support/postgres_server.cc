@@ -43,9 +43,34 @@ Result<std::string> FindBinaries(const std::string& wanted) {
   return Error{ErrorCode::kNotFound, "PostgreSQL is not installed (apt-get install postgresql)"};
 }
 
+// A copy of the binaries' whole folder, where the user that runs them may not pass to
+// the original (a build within somebody's home).
+Result<std::string> PassableBinaries(const std::string& binaries, const TemporaryFolder& folder) {
+  bool passable = true;
+  std::error_code error;
+  for (fs::path path = fs::absolute(binaries); path != path.root_path();
+       path = path.parent_path()) {
+    const auto permissions = fs::status(path, error).permissions();
+    passable = passable && (permissions & fs::perms::others_exec) != fs::perms::none;
+  }
+  if (passable || geteuid() != 0) return binaries;
+  const std::string copy = folder.File("postgres");
+  fs::copy(fs::path(binaries).parent_path(), copy,
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
+  if (error) return Error{ErrorCode::kIoError, copy + ": " + error.message()};
+  return copy + "/bin";
+}
+
+// Binaries that are not Debian's bring their libraries along.
+std::vector<std::pair<std::string, std::string>> LibraryPath(const std::string& binaries) {
+  if (binaries.starts_with("/usr/")) return {};
+  return {{"LD_LIBRARY_PATH", binaries + "/../lib"}};
+}
+
 // initdb costs a second or more: it runs once per build folder, and each server
 // starts from a copy.
-Result<std::string> ClusterTemplate(const std::string& binaries, const std::string& user) {
+Result<std::string> ClusterTemplate(const std::string& binaries, const std::string& runnable,
+                                    const std::string& user) {
   std::string name = binaries;
   for (char& c : name) {
     if (c == '/') c = '-';
@@ -56,11 +81,12 @@ Result<std::string> ClusterTemplate(const std::string& binaries, const std::stri
   TemporaryFolder folder;
   TOCSIN_RETURN_IF_ERROR(ChangeOwner(folder.path(), user));
   ProcessOptions options;
-  options.argv = {binaries + "/initdb", "--pgdata=" + folder.File("data"),
+  options.argv = {runnable + "/initdb", "--pgdata=" + folder.File("data"),
                   "--auth=trust",       "--username=postgres",
                   "--encoding=UTF8",    "--locale=C.UTF-8",
                   "--no-sync"};
   options.user = user;
+  options.environment = LibraryPath(runnable);
   options.directory = folder.path();
   TOCSIN_ASSIGN_OR_RETURN(const auto finished, RunProcess(std::move(options)));
   if (finished.status != 0) return Error{ErrorCode::kUnavailable, "initdb: " + finished.output};
@@ -76,6 +102,12 @@ Result<std::string> ClusterTemplate(const std::string& binaries, const std::stri
 }
 
 }  // namespace
+
+std::string PostgresBinaries(int version) {
+  const std::string folder = fs::path(TOCSIN_BINARY_DIR).parent_path().string() + "/postgres/" +
+                             std::to_string(version) + "/native/bin";
+  return fs::exists(folder + "/initdb") ? folder : std::string();
+}
 
 Result<std::unique_ptr<PostgresSession>> PostgresSession::Connect(const std::string& dsn) {
   PGconn* connection = PQconnectdb(dsn.c_str());
@@ -125,9 +157,13 @@ Result<std::unique_ptr<PostgresServer>> PostgresServer::Start(PostgresServerOpti
 }
 
 Result<> PostgresServer::Prepare(const PostgresServerOptions& options) {
-  TOCSIN_ASSIGN_OR_RETURN(binaries_, FindBinaries(options.binaries));
+  TOCSIN_ASSIGN_OR_RETURN(const auto found, FindBinaries(options.binaries));
+  TOCSIN_ASSIGN_OR_RETURN(binaries_, PassableBinaries(found, folder_));
   user_ = getpwnam("postgres") != nullptr ? "postgres" : "nobody";
-  TOCSIN_ASSIGN_OR_RETURN(const auto cluster, ClusterTemplate(binaries_, user_));
+  std::string cluster = options.cluster;
+  if (cluster.empty()) {
+    TOCSIN_ASSIGN_OR_RETURN(cluster, ClusterTemplate(found, binaries_, user_));
+  }
   data_folder_ = folder_.File("data");
   socket_folder_ = folder_.path();
   std::error_code error;
@@ -142,6 +178,10 @@ Result<> PostgresServer::Prepare(const PostgresServerOptions& options) {
        << "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
        << "shared_buffers = 16MB\nmax_connections = 50\nlog_line_prefix = '%m [%p] %q%u@%d '\n";
   for (const auto& [name, value] : options.settings) conf << name << " = " << value << "\n";
+  if (!options.standby_of.empty()) {
+    conf << "primary_conninfo = '" << options.standby_of << "'\n";
+    std::ofstream(data_folder_ + "/standby.signal").flush();
+  }
   conf.close();
   if (!options.hba.empty()) {
     std::ofstream hba(data_folder_ + "/pg_hba.conf");
@@ -155,6 +195,7 @@ Result<> PostgresServer::Launch() {
   ProcessOptions options;
   options.argv = {binaries_ + "/postgres", "-D", data_folder_};
   options.user = user_;
+  options.environment = LibraryPath(binaries_);
   options.directory = folder_.path();
   options.output = folder_.File("postgres.stderr");
   options.parent_death_signal = SIGQUIT;  // Immediate shutdown: ends the children too.

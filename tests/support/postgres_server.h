@@ -58,7 +58,15 @@ struct PostgresServerOptions {
   std::string hba;
   // Folder of initdb and postgres; empty: $TOCSIN_POSTGRES_BIN, or Debian's.
   std::string binaries;
+  // The data folder of a stopped server to start from a copy of; empty: a new cluster.
+  std::string cluster;
+  // Makes it a standby: the primary's connection string.
+  std::string standby_of;
 };
+
+// The folder of a major version's initdb and postgres, as `./dev test` keeps them for
+// the versions that Debian does not have; empty if it is not there.
+std::string PostgresBinaries(int version);
 
 class PostgresServer {
  public:

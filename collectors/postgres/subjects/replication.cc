@@ -12,7 +12,10 @@ Result<> CollectReplication(SubjectRun& run) {
           " WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
           " ELSE greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) END,"
           " pg_is_in_recovery(),"
-          " greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp()))"));
+          " greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())),"
+          // Without pg_monitor the status is NULL; without a receiver there is no row.
+          " EXISTS (SELECT FROM pg_stat_wal_receiver"
+          "  WHERE coalesce(status, 'streaming') = 'streaming')"));
   if (rows.size() != 1) return Error{ErrorCode::kCorruption, "no answer"};
   const double lag = rows.Number(0, 0).value_or(0);
   constexpr std::string_view kLagHelp = "Replication lag behind master in seconds";
@@ -25,6 +28,20 @@ Result<> CollectReplication(SubjectRun& run) {
   if (run.HasNames(Names::k020)) {
     run.out.Gauge("pg_replication_last_replay_seconds", "Age of last transaction in seconds",
                   rows.Number(0, 2).value_or(0));
+  }
+  // The lag that is true when the receiver is dead: then what was replayed last only ages.
+  const bool is_replica = rows.Number(0, 1).value_or(0) != 0;
+  const bool receives = rows.Number(0, 3).value_or(0) != 0;
+  const auto age = is_replica && !receives ? rows.Number(0, 2) : lag;
+  if (age) {  // Else nothing was replayed yet: nobody knows.
+    run.out.Gauge("tocsin_postgres_replication_lag_seconds",
+                  "Age of the last replayed transaction, 0 only while the replica is connected and "
+                  "has replayed all",
+                  *age);
+  }
+  if (is_replica) {
+    run.out.Gauge("tocsin_postgres_replication_receiving",
+                  "Whether the replica is connected to its primary and streams", receives ? 1 : 0);
   }
   return {};
 }

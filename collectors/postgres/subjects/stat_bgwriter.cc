@@ -17,6 +17,14 @@ constexpr std::string_view kBackendFsyncs =
     "(SELECT sum(coalesce(fsyncs, 0)) FROM pg_stat_io"
     " WHERE object = 'relation' AND backend_type NOT IN ('checkpointer', 'background writer'))";
 
+// As they were called before 0.11, and still are in most dashboards.
+Select WithoutTotal(Select select) {
+  for (ValueColumn& column : select.values) {
+    column.metric.remove_suffix(std::string_view("_total").size());
+  }
+  return select;
+}
+
 }  // namespace
 
 // PostgreSQL 17 moved the checkpointer's numbers to a view of their own and the
@@ -87,7 +95,8 @@ Result<> CollectStatBgwriter(SubjectRun& run) {
                    "Time at which these statistics were last reset", "pg_stat_bgwriter.stats_reset",
                    IfNull::kZero)},
       .from = "pg_stat_bgwriter"};
-  return CollectSelect(run, select);
+  TOCSIN_RETURN_IF_ERROR(CollectSelect(run, select));
+  return run.options.names == Names::kAll ? CollectSelect(run, WithoutTotal(select)) : Result<>();
 }
 
 Result<> CollectStatCheckpointer(SubjectRun& run) {

@@ -72,12 +72,8 @@ Select Make020() {
   return select;
 }
 
-// 0.11 also showed the row of the shared objects, and columns it did not know.
-Select Make011() {
-  Select select{.labels = {{"datid", "datid"}, {"datname", "coalesce(datname, '')"}},
-                .values = Columns(),
-                .from = "pg_stat_database"};
-  select.values.back().if_null = IfNull::kNaN;
+// Columns that 0.11 did not know, and showed as it found them.
+void AddUnknownColumns(Select& select) {
   const auto add = [&](std::string_view metric, std::string_view sql, std::string_view needs) {
     select.values.push_back(Untyped(metric, sql, needs));
   };
@@ -94,6 +90,21 @@ Select Make011() {
       "pg_stat_database.checksum_failures");
   add("pg_stat_database_checksum_last_failure", "floor(extract(epoch FROM checksum_last_failure))",
       "pg_stat_database.checksum_last_failure");
+}
+
+// 0.11 also showed the row of the shared objects.
+Select Make011() {
+  Select select{.labels = {{"datid", "datid"}, {"datname", "coalesce(datname, '')"}},
+                .values = Columns(),
+                .from = "pg_stat_database"};
+  select.values.back().if_null = IfNull::kNaN;
+  AddUnknownColumns(select);
+  return select;
+}
+
+Select MakeAll() {
+  Select select = Make020();
+  AddUnknownColumns(select);
   return select;
 }
 
@@ -102,6 +113,8 @@ Select Make011() {
 Result<> CollectStatDatabase(SubjectRun& run) {
   static const Select select020 = Make020();
   static const Select select011 = Make011();
+  static const Select select_all = MakeAll();
+  if (run.options.names == Names::kAll) return CollectSelect(run, select_all);
   return CollectSelect(run, run.options.names == Names::k011 ? select011 : select020);
 }
 

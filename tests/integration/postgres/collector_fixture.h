@@ -96,6 +96,20 @@ struct Collection {
   }
 };
 
+// The real time, and what a test adds to it between two collections.
+class ShiftedClock : public Clock {
+ public:
+  WallTime WallNow() const override {
+    return system_.WallNow() + std::chrono::floor<milliseconds>(shift_);
+  }
+  SteadyTime SteadyNow() const override { return system_.SteadyNow() + shift_; }
+  void Advance(seconds by) { shift_ += by; }
+
+ private:
+  SystemClock system_;
+  seconds shift_{};
+};
+
 class PostgresTarget {
  public:
   // `yaml`: the target's map as in the configuration file.
@@ -114,6 +128,9 @@ class PostgresTarget {
   const std::string& errors() const { return errors_; }
   const collectors::ParsedTarget& parsed() const { return parsed_; }
 
+  // Between two collections.
+  void Advance(seconds by) { clock_.Advance(by); }
+
   Collection Collect(milliseconds timeout = seconds(5), std::stop_token stop = {}) {
     Collection collection;
     collection.batch = std::make_unique<model::MetricBatch>();
@@ -126,7 +143,7 @@ class PostgresTarget {
   }
 
  private:
-  SystemClock clock_;
+  ShiftedClock clock_;
   PosixFileSystem files_;
   std::string errors_;
   collectors::ParsedTarget parsed_;

@@ -66,6 +66,25 @@ INSTANTIATE_TEST_SUITE_P(
                       Settings{{"log_min_duration_statement", "0"},
                                {"log_destination", "'stderr,jsonlog'"}}));
 
+TEST(QueryLogTest, OurVisitsOfOtherDatabasesAreNotCounted) {
+  const auto server = StartServer({{"log_min_duration_statement", "0"}});
+  ASSERT_TRUE(server->Execute("CREATE DATABASE shop").ok());
+  PostgresTarget target(Yaml(*server));
+  ASSERT_TRUE(target.Collect().outcome.ok());  // Reads from here on.
+  target.Advance(seconds(60));
+  ASSERT_EQ(target.Collect().Value("tocsin_postgres_database_up", {{"datname", "shop"}}), 1);
+  // A line after those of the visit.
+  auto app = server->Connect("user=app dbname=shop");
+  ASSERT_TRUE(app.ok());
+  ASSERT_TRUE((*app)->Execute("SELECT 1").ok());
+  Collection last;
+  ASSERT_TRUE(WaitUntil([&] {
+    last = target.Collect();
+    return last.Sum(kCount, {{"user", "app"}, {"datname", "shop"}}) == 1;
+  }));
+  EXPECT_EQ(last.Sum(kCount, {{"datname", "shop"}}), 1);
+}
+
 TEST(QueryLogTest, ASlowLogIsNotUsedAndTheRemedyIsTold) {
   const auto server = StartServer({{"log_min_duration_statement", "1000"}});
   PostgresTarget target(Yaml(*server));

@@ -39,7 +39,7 @@ struct Expected {
 
 std::vector<Expected> ExpectedFamilies() {
   std::vector<Expected> all = {
-      {"pg_static", MetricType::kUnknown, {"version", "short_version"}},
+      {"pg_static", MetricType::kUnknown, {"server", "version", "short_version"}},
       {"pg_scrape_collector_success", MetricType::kGauge, {"collector"}},
       {"pg_scrape_collector_duration_seconds", MetricType::kGauge, {"collector"}},
       {"pg_database_size_bytes", MetricType::kGauge, {"datname"}},
@@ -264,6 +264,36 @@ TEST_F(PostgresSubjectsTest, SlowSubjectsShowTheirLastRowsInBetween) {
   EXPECT_GT(
       second.Value("tocsin_postgres_collector_age_seconds", {{"collector", "stat_user_tables"}}),
       0);
+}
+
+TEST_F(PostgresSubjectsTest, StatementsBeyondTheLimitAreSummedUpAndTextsAreShownOnDemand) {
+  const auto ran = [&](int number) {  // Each width is a statement of its own.
+    std::string sql = "SELECT 1";
+    for (int i = 0; i < number; ++i) sql += ", 1";
+    EXPECT_TRUE(server_->Execute(sql + " AS counted").ok());
+  };
+  for (int i = 0; i < 10; ++i) ran(i);
+  PostgresTarget target(Yaml(*server_,
+                             "collectors: { stat_statements: { limit: 3, include_query: true, "
+                             "query_length: 10 } }\n"));
+  auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_GE(collection.Value("tocsin_postgres_statements_left_out"), 7);
+  const auto before = collection.Value("tocsin_postgres_other_statements_calls_total");
+  ASSERT_TRUE(before.has_value());
+  int texts = 0;
+  for (std::size_t i = 0; i < collection.batch->row_count(); ++i) {
+    const auto row = collection.batch->row(i);
+    if (row.name != "pg_stat_statements_query_id") continue;
+    ++texts;
+    EXPECT_LE(collection.batch->label(row.first_label + 1).second.size(), 10u);
+  }
+  EXPECT_EQ(texts, 3);
+  for (int i = 0; i < 10; ++i) ran(i);
+  collection = target.Collect();
+  EXPECT_GE(*collection.Value("tocsin_postgres_other_statements_calls_total"), *before + 7);
+  const auto silent = PostgresTarget(Yaml(*server_)).Collect();
+  EXPECT_FALSE(silent.Names().contains("pg_stat_statements_query_id"));
 }
 
 TEST_F(PostgresSubjectsTest, StatementsOfAnAbsentExtensionAreExplained) {

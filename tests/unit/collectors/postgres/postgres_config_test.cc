@@ -88,12 +88,12 @@ TEST_F(PostgresConfigTest, KeysAreReadAndMistakesNamed) {
       "collectors: { lock: on }\n"
       "names: \"0.12\"\n"
       "log: { path: logs/pg.log }\n"
-      "queries: []\n");
+      "queries: { name: q }\n");
   EXPECT_NE(errors_.find("tocsin.yaml:2"), std::string::npos) << errors_;
   EXPECT_NE(errors_.find("did you mean \"locks\"?"), std::string::npos) << errors_;
   EXPECT_NE(errors_.find("tocsin.yaml:4"), std::string::npos) << errors_;
   EXPECT_NE(errors_.find("tocsin.yaml:5"), std::string::npos) << errors_;
-  EXPECT_NE(errors_.find("not supported yet"), std::string::npos) << errors_;
+  EXPECT_NE(errors_.find("tocsin.yaml:6"), std::string::npos) << errors_;
 }
 
 TEST_F(PostgresConfigTest, TheTargetNamesItselfWithoutCredentials) {

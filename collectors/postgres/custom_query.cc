@@ -1,0 +1,226 @@
+#include "collectors/postgres/custom_query.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "collectors/postgres/subject.h"
+#include "daemon/base/text.h"
+
+namespace tocsin::collectors::postgres {
+namespace {
+
+using model::MetricType;
+using std::chrono::seconds;
+
+constexpr std::size_t kMostQueries = 100;
+constexpr std::size_t kMostMetrics = 100;
+constexpr std::size_t kMostLabels = Emitter::kMostLabels - 2;
+constexpr int kDefaultRowLimit = 1'000;
+constexpr int kMostRows = 100'000;
+constexpr Millis kDefaultInterval = seconds(60);
+constexpr Millis kLeastInterval = seconds(1);
+constexpr Millis kDefaultTimeout = seconds(1);
+constexpr Millis kLeastTimeout{10};
+constexpr Millis kNearEnough{20};
+
+bool IsWord(std::string_view text, bool with_colon) {
+  const auto starts = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (with_colon && c == ':');
+  };
+  return !text.empty() && starts(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [&](char c) { return starts(c) || (c >= '0' && c <= '9'); });
+}
+
+// What a collection says of itself.
+bool IsOurs(std::string_view name) {
+  return name.starts_with("tocsin_") || name.starts_with("pg_scrape_collector_") ||
+         name.starts_with("pg_exporter_");
+}
+
+constexpr std::pair<std::string_view, MetricType> kTypes[] = {{"gauge", MetricType::kGauge},
+                                                              {"counter", MetricType::kCounter},
+                                                              {"untyped", MetricType::kUnknown}};
+
+// `COLUMN: gauge`, or `COLUMN: { type: gauge, metric: NAME, help: "…" }`.
+CustomMetric ReadMetric(ConfigReader& metrics, const std::string& column,
+                        const CustomQuery& query) {
+  CustomMetric metric{.column = column,
+                      .name = query.name + "_" + column,
+                      .help = "Column " + column + " of the query " + query.name};
+  if (metrics.Node(column).kind() == ConfigNode::Kind::kMap) {
+    ConfigReader reader = metrics.Map(column);
+    metric.name = reader.String("metric", metric.name);
+    metric.help = reader.String("help", metric.help);
+    metric.type = kTypes[reader.Choice("type", {"gauge", "counter", "untyped"}, 0)].second;
+    if (!IsWord(metric.name, true)) {
+      reader.Fail("metric", "\"" + metric.name + "\" is not a metric's name");
+    } else if (IsOurs(metric.name)) {
+      reader.Fail("metric", "\"" + metric.name + "\" is a name that Tocsin keeps for itself");
+    }
+    reader.Finish();
+    return metric;
+  }
+  metric.type = kTypes[metrics.Choice(column, {"gauge", "counter", "untyped"}, 0)].second;
+  if (!IsWord(metric.name, true)) {
+    metrics.Fail(column, "\"" + metric.name +
+                             "\" is not a metric's name: give one with { type: …, metric: NAME }");
+  } else if (IsOurs(metric.name)) {
+    metrics.Fail(column, "\"" + metric.name + "\" is a name that Tocsin keeps for itself");
+  }
+  return metric;
+}
+
+CustomQuery ReadQuery(ConfigReader& reader) {
+  CustomQuery query;
+  query.name = reader.RequiredString("name");
+  query.collector = "queries." + query.name;
+  query.sql = reader.RequiredString("sql");
+  query.database = reader.String("database");
+  query.labels = reader.Strings("labels");
+  query.interval = reader.Duration("interval", kDefaultInterval, kLeastInterval);
+  query.timeout = reader.Duration("timeout", kDefaultTimeout, kLeastTimeout);
+  query.row_limit = static_cast<int>(reader.Int("limit", kDefaultRowLimit, 1, kMostRows));
+  std::set<std::string> names;
+  for (const auto& label : query.labels) {
+    if (!IsWord(label, false) || label.starts_with("__")) {
+      reader.Fail("labels", "\"" + label + "\" is not a label's name: write AS in the query");
+    } else if (!names.insert(label).second) {
+      reader.Fail("labels", "\"" + label + "\" is there twice");
+    }
+  }
+  if (query.labels.size() > kMostLabels) {
+    reader.Fail("labels", fmt::format("at most {} labels", kMostLabels));
+  }
+  ConfigReader metrics = reader.Map("metrics");
+  const auto& entries = metrics.node().entries();
+  if (entries.empty()) {
+    reader.Fail("metrics", "at least one column that becomes a metric is needed");
+  }
+  if (entries.size() > kMostMetrics) {
+    reader.Fail("metrics", fmt::format("at most {} metrics", kMostMetrics));
+  }
+  for (const auto& [key, value] : entries) {
+    query.metrics.push_back(ReadMetric(metrics, key.scalar(), query));
+    if (names.contains(key.scalar())) {
+      metrics.Fail(key.scalar(), "this column is a label already");
+    }
+  }
+  metrics.Finish();
+  reader.Finish();
+  return query;
+}
+
+std::optional<int> FindColumn(const Rows& rows, std::string_view name) {
+  for (int column = 0; column < rows.columns(); ++column) {
+    if (rows.ColumnName(column) == name) return column;
+  }
+  return std::nullopt;
+}
+
+Error NoColumn(const Rows& rows, const std::string& wanted) {
+  std::string all;
+  for (int column = 0; column < rows.columns(); ++column) {
+    all.append(column == 0 ? "" : ", ").append(rows.ColumnName(column));
+  }
+  return Error{ErrorCode::kNotFound,
+               fmt::format("the answer has no column \"{}\" (it has: {})", wanted, all)};
+}
+
+std::string Statement(const SubjectRun& run, Millis left) {
+  const CustomQuery& query = *run.query;
+  // Its own, unless the collection ends before: then powers of two, so that there are
+  // few different texts, for pg_stat_statements keeps each.
+  const auto limit = left + kNearEnough >= query.timeout
+                         ? static_cast<unsigned long>(query.timeout.count())
+                         : std::bit_floor(static_cast<unsigned long>(left.count()));
+  return fmt::format(
+      "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL search_path TO "
+      "DEFAULT; {}",
+      limit, query.sql);
+}
+
+}  // namespace
+
+std::vector<CustomQuery> ReadCustomQueries(ConfigReader& target) {
+  std::vector<CustomQuery> queries;
+  std::set<std::string> names;
+  std::map<std::string, std::vector<std::string>> labels_of;  // By metric.
+  for (ConfigReader& reader : target.Maps("queries")) {
+    CustomQuery query = ReadQuery(reader);
+    if (!names.insert(query.name).second) {
+      reader.Fail("name", "another query is named \"" + query.name + "\"");
+    }
+    for (const auto& metric : query.metrics) {
+      const auto [known, is_new] = labels_of.try_emplace(metric.name, query.labels);
+      if (!is_new && known->second != query.labels) {
+        reader.Fail("metrics", "metric \"" + metric.name + "\" has other labels above");
+      }
+    }
+    queries.push_back(std::move(query));
+  }
+  if (queries.size() > kMostQueries) {
+    target.Fail("queries", fmt::format("at most {} queries", kMostQueries));
+  }
+  return queries;
+}
+
+Result<> CollectCustomQuery(SubjectRun& run) {
+  const CustomQuery& query = *run.query;
+  const auto left = std::chrono::floor<Millis>(run.until - run.context.clock.SteadyNow());
+  if (left < kLeastTimeout) {
+    return Error{ErrorCode::kDeadlineExceeded, "there is no time left"};
+  }
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.connection.Query(Statement(run, left)));
+
+  std::vector<int> label_columns;
+  for (const auto& label : query.labels) {
+    const auto column = FindColumn(rows, label);
+    if (!column) return NoColumn(rows, label);
+    label_columns.push_back(*column);
+  }
+  std::vector<int> metric_columns;
+  for (const auto& metric : query.metrics) {
+    const auto column = FindColumn(rows, metric.column);
+    if (!column) return NoColumn(rows, metric.column);
+    metric_columns.push_back(*column);
+  }
+  if (rows.size() > query.row_limit) {
+    return Error{ErrorCode::kResourceExhausted,
+                 fmt::format("the answer has {} rows, more than the limit of {}", rows.size(),
+                             query.row_limit)};
+  }
+  for (int row = 0; row < rows.size(); ++row) {
+    for (std::size_t i = 0; i < metric_columns.size(); ++i) {
+      if (rows.IsNull(row, metric_columns[i]) || rows.Number(row, metric_columns[i])) continue;
+      return Error{
+          ErrorCode::kCorruption,
+          fmt::format("column \"{}\" of row {} is not a number: \"{}\"", query.metrics[i].column,
+                      row + 1, TruncateRunes(rows.Text(row, metric_columns[i]), 40))};
+    }
+  }
+
+  const std::vector<std::string_view> labels(query.labels.begin(), query.labels.end());
+  std::vector<std::string_view> values(labels.size());
+  for (std::size_t i = 0; i < query.metrics.size(); ++i) {
+    const CustomMetric& metric = query.metrics[i];
+    const auto family =
+        run.out.Declare(metric.name, metric.help, metric.type, Emitter::LabelValues(labels));
+    for (int row = 0; row < rows.size(); ++row) {
+      const auto value = rows.Number(row, metric_columns[i]);
+      if (!value) continue;  // NULL: this row says nothing of it.
+      for (std::size_t j = 0; j < values.size(); ++j) values[j] = rows.Text(row, label_columns[j]);
+      run.out.Add(family, Emitter::LabelValues(values), *value);
+    }
+  }
+  return {};
+}
+
+}  // namespace tocsin::collectors::postgres

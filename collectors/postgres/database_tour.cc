@@ -1,0 +1,214 @@
+#include "collectors/postgres/database_tour.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+namespace tocsin::collectors::postgres {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// What all visits of one collection may take together, once one is done.
+constexpr Millis kTimePerCollection{500};
+constexpr Millis kMostTimePerVisit{2000};
+constexpr Millis kLeastTimePerVisit{200};
+// After one that hung: the server may not have noticed that we are gone.
+constexpr seconds kPauseAfterHung{60};
+// Of a thousand databases each has its turn within this time; rows older than it end.
+constexpr minutes kMostAgeOfRows{30};
+
+}  // namespace
+
+DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock)
+    : clock_(clock), options_(options) {
+  options_.application_name = kApplicationName;
+}
+
+DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name) const {
+  Stop stop;
+  stop.name = name;
+  for (const Subject& subject : Subjects()) {
+    if (subject.scope == Scope::kDatabase && options_.IsOn(subject.name, subject.on)) {
+      stop.tasks.emplace_back(subject);
+    }
+  }
+  for (const CustomQuery& query : options_.queries) {
+    if (query.database == name) stop.tasks.emplace_back(query);
+  }
+  return stop;
+}
+
+void DatabaseTour::Prepare(const ServerFacts& server, const std::vector<Database>& databases) {
+  std::set<std::string, std::less<>> there;
+  for (const Database& database : databases) {
+    if (database.name == server.database || database.is_template || !database.may_connect ||
+        !database.allows_connections) {
+      continue;
+    }
+    there.insert(database.oid);
+    const auto known = stops_.find(database.oid);
+    if (known != stops_.end() && known->second.name == database.name) continue;
+    Stop stop = MakeStop(database.name);
+    if (!stop.tasks.empty()) stops_.insert_or_assign(database.oid, std::move(stop));
+  }
+  std::erase_if(stops_, [&](const auto& entry) { return !there.contains(entry.first); });
+}
+
+std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& context,
+                                                      const ServerFacts& server,
+                                                      const std::vector<Database>& databases) {
+  const SteadyTime start = clock_.SteadyNow();
+  visitors_before_ = std::exchange(visitors_, {});
+  Prepare(server, databases);
+  std::vector<Stop*> due;
+  for (auto& [oid, stop] : stops_) {
+    const bool is_due = std::any_of(stop.tasks.begin(), stop.tasks.end(),
+                                    [&](const auto& task) { return task.IsDue(start); });
+    if (is_due) due.push_back(&stop);
+  }
+  std::stable_sort(due.begin(), due.end(), [](const Stop* one, const Stop* other) {
+    return std::pair(one->visited, one->last_visit) < std::pair(other->visited, other->last_visit);
+  });
+
+  std::optional<Hung> hung;
+  bool is_first = true;
+  for (Stop* stop : due) {
+    const SteadyTime now = clock_.SteadyNow();
+    if (hung || now < not_before_ || context.stop.stop_requested()) break;
+    if (context.deadline - now < 2 * kLeastTimePerVisit) break;
+    if (!is_first && now - start > kTimePerCollection) break;
+    is_first = false;
+    CollectContext visit = context;
+    visit.deadline = std::min(now + kMostTimePerVisit, now + (context.deadline - now) / 2);
+    hung = VisitOne(*stop, visit, server, databases);
+  }
+  const SteadyTime now = clock_.SteadyNow();
+  for (auto& [oid, stop] : stops_) {
+    for (SubjectTask& task : stop.tasks) {
+      task.ForgetOldRows(now, std::max<Millis>(task.RowsLast(), kMostAgeOfRows));
+    }
+  }
+  return hung;
+}
+
+std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const CollectContext& context,
+                                                         const ServerFacts& server,
+                                                         const std::vector<Database>& databases) {
+  const SteadyTime now = clock_.SteadyNow();
+  stop.visited = true;
+  stop.last_visit = now;
+  stop.error.clear();
+  stop.refused = false;
+  options_.SetDatabase(stop.name);
+  if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_);
+
+  int pid = 0;
+  const auto fail = [&](const Error& error) -> std::optional<Hung> {
+    stop.error = error.message;
+    stop.refused = error.code == ErrorCode::kPermissionDenied;
+    for (SubjectTask& task : stop.tasks) {
+      if (task.IsDue(now)) task.Miss(now, error.message);
+    }
+    connection_.reset();  // An attempt that hangs is of this database: nobody goes on with it.
+    if (error.code != ErrorCode::kDeadlineExceeded) return std::nullopt;
+    not_before_ = clock_.SteadyNow() + kPauseAfterHung;
+    return pid == 0 ? std::nullopt : std::optional(Hung{pid, {}});
+  };
+  if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
+  pid = connection_->backend_pid();
+  visitors_.push_back(pid);
+  const Millis timeout = std::chrono::floor<Millis>(context.deadline - now) / 2;
+  auto facts = PrepareVisit(*connection_, timeout, server, stop.name);
+  if (!facts.ok()) return fail(facts.error());
+
+  const Session session{*connection_, *facts, options_, databases, timeout};
+  model::MetricBatch unused;  // Everything asked here is slow: its rows are kept.
+  std::optional<Hung> hung;
+  for (SubjectTask& task : stop.tasks) {
+    if (!task.IsDue(now)) continue;
+    const auto outcome = task.Run(session, context, unused);
+    if (!connection_->lost()) continue;
+    stop.error = task.error();
+    if (!outcome.ok() && outcome.error().code == ErrorCode::kDeadlineExceeded) {
+      not_before_ = clock_.SteadyNow() + kPauseAfterHung;
+      hung = Hung{pid, std::string(task.name())};
+    }
+    break;
+  }
+  connection_->Close();
+  return hung;
+}
+
+bool DatabaseTour::Has(std::string_view name) const {
+  for (const auto& [oid, stop] : stops_) {
+    for (const SubjectTask& task : stop.tasks) {
+      if (task.name() == name) return true;
+    }
+  }
+  return false;
+}
+
+Result<> DatabaseTour::Show(std::string_view name, model::MetricBatch& batch) const {
+  Result<> first;
+  for (const auto& [oid, stop] : stops_) {
+    for (const SubjectTask& task : stop.tasks) {
+      if (task.name() != name) continue;
+      auto shown = task.Show(batch);
+      if (shown.ok() && !task.error().empty() && !stop.refused) {
+        shown = Error{ErrorCode::kUnavailable, task.error()};
+      }
+      if (first.ok() && !shown.ok()) {
+        first = shown.error().WithContext("database \"" + stop.name + "\"");
+      }
+    }
+  }
+  return first;
+}
+
+std::vector<int> DatabaseTour::Visitors() const {
+  std::vector<int> all = visitors_before_;
+  all.insert(all.end(), visitors_.begin(), visitors_.end());
+  return all;
+}
+
+double DatabaseTour::LongestRunSeconds(std::string_view name) const {
+  double longest = 0;
+  for (const auto& [oid, stop] : stops_) {
+    for (const SubjectTask& task : stop.tasks) {
+      if (task.name() == name) longest = std::max(longest, task.duration_seconds());
+    }
+  }
+  return longest;
+}
+
+std::optional<SteadyTime> DatabaseTour::OldestRows(std::string_view name) const {
+  std::optional<SteadyTime> oldest;
+  for (const auto& [oid, stop] : stops_) {
+    for (const SubjectTask& task : stop.tasks) {
+      if (task.name() != name || !task.has_rows()) continue;
+      if (!oldest || task.last_success() < *oldest) oldest = task.last_success();
+    }
+  }
+  return oldest;
+}
+
+void DatabaseTour::Report(model::MetricBatch& batch) const {
+  if (stops_.empty()) return;
+  const auto up = batch.DeclareFamily("tocsin_postgres_database_up",
+                                      "Whether the last visit of the database succeeded",
+                                      model::MetricType::kGauge, {"datname"});
+  for (const auto& [oid, stop] : stops_) {
+    if (!stop.visited) continue;
+    batch.Add(up, {stop.name}, stop.error.empty() ? 1 : 0);
+    if (!stop.error.empty()) {
+      batch.AddNote(fmt::format("database \"{}\": {}", stop.name, stop.error));
+    }
+  }
+}
+
+}  // namespace tocsin::collectors::postgres

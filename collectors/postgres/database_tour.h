@@ -1,0 +1,84 @@
+#pragma once
+
+// The second connection of a target, for what can only be asked within a database:
+// it visits the server's other databases one after the other, those whose turn has
+// come the longest ago first, and only as many per collection as there is time for.
+// It is closed after each visit, so that it never stands in the way of whoever drops
+// or renames a database for longer than PostgreSQL itself waits for others to leave.
+// Templates are never visited.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectors/postgres/connection.h"
+#include "collectors/postgres/subject_task.h"
+
+namespace tocsin::collectors::postgres {
+
+// Not thread-safe. `options` and `clock` must outlive it.
+class DatabaseTour {
+ public:
+  DatabaseTour(const PostgresOptions& options, const Clock& clock);
+
+  // A backend that did not answer in time; its socket is closed, but the server may
+  // not have noticed.
+  struct Hung {
+    int pid = 0;
+    std::string subject;
+  };
+
+  // Visits those of `databases` that are due, but the one that `server` is of, until
+  // the time for it is over; forgets those that are gone. `server` is what the kept
+  // connection says. Returns the backend that a visit left hanging.
+  std::optional<Hung> Visit(const CollectContext& context, const ServerFacts& server,
+                            const std::vector<Database>& databases);
+
+  // Whether there is a database in which this subject or query is run.
+  bool Has(std::string_view name) const;
+  // Adds the rows of one subject or query of every database visited. Errors: the first
+  // that a database's last run of it ended with, after its name; the rows are added. A
+  // database that does not let us in is no error: Report() says so.
+  Result<> Show(std::string_view name, model::MetricBatch& batch) const;
+
+  // The longest that a run took, and the age of the oldest rows; nothing if no database
+  // has any.
+  double LongestRunSeconds(std::string_view name) const;
+  std::optional<SteadyTime> OldestRows(std::string_view name) const;
+
+  // tocsin_postgres_database_up, and a note for each that could not be visited.
+  void Report(model::MetricBatch& batch) const;
+
+  // The backends of this Visit() and the one before: their lines may reach the log late.
+  std::vector<int> Visitors() const;
+
+  // pg_stat_activity's name of the connection.
+  static constexpr std::string_view kApplicationName = "tocsin databases";
+
+ private:
+  struct Stop {  // One database.
+    std::string name;
+    std::vector<SubjectTask> tasks;
+    bool visited = false;
+    std::string error;     // Why the last visit failed before it could ask anything.
+    bool refused = false;  // That is because it does not let us in.
+    SteadyTime last_visit{};
+  };
+
+  void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
+  Stop MakeStop(const std::string& name) const;
+  std::optional<Hung> VisitOne(Stop& stop, const CollectContext& context, const ServerFacts& server,
+                               const std::vector<Database>& databases);
+
+  const Clock& clock_;
+  PostgresOptions options_;  // Its database is that of the visit.
+  std::unique_ptr<Connection> connection_;
+  std::map<std::string, Stop, std::less<>> stops_;  // By oid.
+  SteadyTime not_before_{};                         // After a visit that hung.
+  std::vector<int> visitors_;
+  std::vector<int> visitors_before_;
+};
+
+}  // namespace tocsin::collectors::postgres

@@ -1,0 +1,113 @@
+#include "collectors/postgres/subject_task.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tocsin::collectors::postgres {
+namespace {
+
+// Left of the deadline for what follows the queries.
+constexpr Millis kReserve{100};
+
+void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
+  std::vector<model::MetricBatch::FamilyId> ids;
+  for (const auto& family : from.families()) {
+    const std::vector<std::string_view> labels(family.label_names.begin(),
+                                               family.label_names.end());
+    ids.push_back(to.DeclareFamily(family.name, family.help, family.type,
+                                   model::MetricBatch::LabelValues(labels)));
+  }
+  std::vector<std::string_view> values;
+  for (std::size_t i = 0; i < from.row_count(); ++i) {
+    const auto row = from.row(i);
+    values.clear();
+    for (std::uint32_t label = 0; label < row.label_count; ++label) {
+      values.push_back(from.label(row.first_label + label).second);
+    }
+    to.Add(ids[row.family], model::MetricBatch::LabelValues(values), row.value);
+  }
+}
+
+// A user's metric may have a name that a subject shows with other labels.
+Result<> CheckNames(const model::MetricBatch& rows, const model::MetricBatch& batch) {
+  for (const auto& family : rows.families()) {
+    const auto known = std::find_if(batch.families().begin(), batch.families().end(),
+                                    [&](const auto& other) { return other.name == family.name; });
+    if (known != batch.families().end() && known->label_names != family.label_names) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "metric \"" + family.name + "\" is a collector's, with other labels"};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+SubjectTask::SubjectTask(const Subject& subject)
+    : name_(subject.name), interval_(subject.interval), collect_(subject.collect) {}
+
+SubjectTask::SubjectTask(const CustomQuery& query)
+    : name_(query.collector),
+      interval_(query.interval),
+      collect_(CollectCustomQuery),
+      query_(&query) {}
+
+bool SubjectTask::IsDue(SteadyTime now) const {
+  return !has_run_ || !IsSlow() || now - last_run_ >= interval_;
+}
+
+Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
+                          model::MetricBatch& batch) {
+  const SteadyTime now = context.clock.SteadyNow();
+  auto fresh = IsSlow() ? std::make_unique<model::MetricBatch>() : nullptr;
+  Emitter out(fresh ? *fresh : batch,
+              session.options.names == Names::k011 ? session.options.instance : std::string());
+  SubjectRun run{.connection = session.connection,
+                 .server = session.server,
+                 .options = session.options,
+                 .databases = session.databases,
+                 .context = context,
+                 .memory = memory_,
+                 .out = out,
+                 .until = now + (context.deadline - kReserve - now) / 2,
+                 .statement_timeout = session.statement_timeout,
+                 .query = query_};
+  if (query_ != nullptr)
+    run.until = std::min(run.until, now + SteadyTime::duration(query_->timeout));
+  const auto outcome = collect_(run);
+  const SteadyTime end = context.clock.SteadyNow();
+  if (!outcome.ok()) {
+    Miss(now, outcome.error().message);
+  } else {
+    has_run_ = true;
+    last_run_ = last_success_ = now;
+    missed_runs_ = 0;
+    error_.clear();
+    if (fresh) rows_ = std::move(fresh);
+  }
+  duration_seconds_ = ToSeconds(end - now);
+  return outcome;
+}
+
+void SubjectTask::Miss(SteadyTime now, std::string error) {
+  has_run_ = true;
+  last_run_ = now;
+  error_ = error.empty() ? "failed" : std::move(error);
+  ++missed_runs_;
+}
+
+void SubjectTask::ForgetOldRows(SteadyTime now, Millis most_age) {
+  if (rows_ && (missed_runs_ >= kMostMissedRuns || now - last_success_ > most_age)) rows_.reset();
+}
+
+Result<> SubjectTask::Show(model::MetricBatch& batch) const {
+  if (!rows_) return {};
+  if (query_ != nullptr) TOCSIN_RETURN_IF_ERROR(CheckNames(*rows_, batch));
+  CopyRows(*rows_, batch);
+  for (const auto& note : rows_->notes()) batch.AddNote(note);
+  return {};
+}
+
+}  // namespace tocsin::collectors::postgres

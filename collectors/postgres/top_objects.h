@@ -1,0 +1,49 @@
+#pragma once
+
+// Of many objects (tables, indexes, statements) some have series of their own. Which
+// ones changes seldom: whoever was chosen keeps its place for a day, free places go to
+// the heaviest. What the others count is added up from each one's increase, so that
+// the sum never falls when one is dropped, reset, or chosen. Not thread-safe.
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/base/clock.h"
+
+namespace tocsin::collectors::postgres {
+
+class TopObjects {
+ public:
+  static constexpr std::chrono::hours kPlaceLasts{24};
+
+  struct Object {
+    std::string key;  // What it is told apart by; unique.
+    double weight = 0;
+    std::vector<double> counters;  // As many as those of every other object.
+  };
+
+  // Chooses at most `limit` of `objects`, which are all there are now; whether each is
+  // chosen, in their order. Counts the increase of the others since the last call; an
+  // object that was not there then has increased by all it has. O(n log n).
+  std::vector<bool> Choose(std::span<const Object> objects, std::size_t limit, SteadyTime now);
+
+  std::size_t left_out() const { return left_out_; }
+  // By counter, what those left out have counted since the first call. Empty as long as
+  // nobody ever was.
+  const std::vector<double>& others() const { return others_; }
+
+ private:
+  void CountOthers(std::span<const Object> objects, const std::vector<bool>& chosen);
+
+  std::unordered_map<std::string, SteadyTime> chosen_;            // When it was.
+  std::unordered_map<std::string, std::vector<double>> counted_;  // If any is left out: of all.
+  std::vector<double> others_;
+  std::size_t left_out_ = 0;
+  bool is_first_ = true;
+};
+
+}  // namespace tocsin::collectors::postgres

@@ -1,0 +1,138 @@
+// What no exporter tells: who blocks whom, what holds vacuum back, what comes to its end.
+
+#include "tests/integration/postgres/collector_fixture.h"
+
+namespace tocsin::testing {
+namespace {
+
+class PostgresBeyondTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto started = PostgresServer::Start({.settings = {{"max_prepared_transactions", "5"}}});
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    server_ = *std::move(started);
+    ASSERT_TRUE(server_
+                    ->Execute("CREATE TABLE bookings (id int PRIMARY KEY, seats int);"
+                              "INSERT INTO bookings VALUES (1, 1), (2, 1)")
+                    .ok());
+  }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  static std::unique_ptr<PostgresServer> server_;
+};
+
+std::unique_ptr<PostgresServer> PostgresBeyondTest::server_;
+
+const LabelMap kHere = {{"datname", "postgres"}};
+
+TEST_F(PostgresBeyondTest, WhoBlocksWhomIsToldFromTheRootOn) {
+  auto root = server_->Connect("application_name=root");
+  auto middle = server_->Connect("application_name=middle");
+  auto leaf = server_->Connect("application_name=leaf");
+  ASSERT_TRUE(root.ok() && middle.ok() && leaf.ok());
+  ASSERT_TRUE((*root)->Execute("BEGIN; UPDATE bookings SET seats = 2 WHERE id = 1").ok());
+  ASSERT_TRUE((*middle)->Execute("BEGIN; UPDATE bookings SET seats = 2 WHERE id = 2").ok());
+  ASSERT_TRUE((*middle)->Send("UPDATE bookings SET seats = 3 WHERE id = 1").ok());
+  ASSERT_TRUE((*leaf)->Send("UPDATE bookings SET seats = 3 WHERE id = 2").ok());
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(WaitUntil(
+      [&] { return target.Collect().Value("tocsin_postgres_blocked_sessions", kHere) == 2; }));
+  const auto collection = target.Collect();
+  EXPECT_GT(collection.Value("tocsin_postgres_blocked_longest_seconds", kHere), 0);
+  EXPECT_EQ(collection.Value("tocsin_postgres_blocker_sessions",
+                             {{"application_name", "root"},
+                              {"waits", "no"},
+                              {"pid", std::to_string((*root)->backend_pid())}}),
+            1);
+  EXPECT_EQ(collection.Value("tocsin_postgres_blocker_sessions",
+                             {{"application_name", "middle"}, {"waits", "yes"}}),
+            1);
+  EXPECT_FALSE(collection.Value("tocsin_postgres_blocker_sessions", {{"application_name", "leaf"}})
+                   .has_value());
+  ASSERT_TRUE((*root)->Execute("ROLLBACK").ok());
+  ASSERT_TRUE((*middle)->Receive().ok());
+  ASSERT_TRUE((*middle)->Execute("ROLLBACK").ok());
+  ASSERT_TRUE((*leaf)->Receive().ok());
+  EXPECT_EQ(target.Collect().Value("tocsin_postgres_blocked_sessions", kHere), 0);
+}
+
+TEST_F(PostgresBeyondTest, APreparedTransactionAges) {
+  ASSERT_TRUE(server_
+                  ->Execute("BEGIN; INSERT INTO bookings VALUES (3, 1);"
+                            "PREPARE TRANSACTION 'forgotten'")
+                  .ok());
+  PostgresTarget target(Yaml(*server_));
+  const auto collection = target.Collect();
+  EXPECT_EQ(collection.Value("tocsin_postgres_prepared_transactions", kHere), 1);
+  EXPECT_GT(collection.Value("tocsin_postgres_prepared_transactions_oldest_seconds", kHere), 0);
+  ASSERT_TRUE(server_->Execute("ROLLBACK PREPARED 'forgotten'").ok());
+  EXPECT_EQ(target.Collect().Value("tocsin_postgres_prepared_transactions", kHere), 0);
+}
+
+TEST_F(PostgresBeyondTest, WraparoundIsToldInDaysAtThePresentRate) {
+  PostgresTarget target(Yaml(*server_));
+  auto collection = target.Collect();
+  const auto before = collection.Value("pg_txid_current");
+  ASSERT_TRUE(before.has_value());
+  EXPECT_FALSE(collection.Value("tocsin_postgres_wraparound_days_left", kHere).has_value());
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(server_->Execute("SELECT txid_current()").ok());
+  target.Advance(std::chrono::hours(1));
+  collection = target.Collect();
+  const double used = *collection.Value("pg_txid_current") - *before;
+  EXPECT_GE(used, 50);
+  const double age = *collection.Value("pg_database_wraparound_age_datfrozenxid_seconds", kHere);
+  const double left = (2147483648.0 - 3e6 - age) / (used * 24);
+  EXPECT_NEAR(*collection.Value("tocsin_postgres_wraparound_days_left", kHere), left, left / 50);
+}
+
+TEST(PostgresSubscriptionTest, OneThatLostItsPublisherShowsIt) {
+  auto publisher = PostgresServer::Start({.settings = {{"wal_level", "logical"}}});
+  auto subscriber =
+      PostgresServer::Start({.settings = {{"wal_retrieve_retry_interval", "'200ms'"}}});
+  ASSERT_TRUE(publisher.ok() && subscriber.ok());
+  ASSERT_TRUE((*publisher)
+                  ->Execute("CREATE TABLE bookings (id int PRIMARY KEY);"
+                            "CREATE PUBLICATION all_tables FOR ALL TABLES")
+                  .ok());
+  ASSERT_TRUE((*subscriber)->Execute("CREATE TABLE bookings (id int PRIMARY KEY)").ok());
+  const auto made = (*subscriber)
+                        ->Execute("CREATE SUBSCRIPTION copies CONNECTION '" + (*publisher)->Dsn() +
+                                  "' PUBLICATION all_tables");
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  PostgresTarget target(Yaml(**subscriber));
+  const LabelMap copies = {{"subname", "copies"}};
+  ASSERT_TRUE(WaitUntil([&] {
+    const auto collection = target.Collect();
+    return collection.Value("tocsin_postgres_subscription_workers", copies) > 0 &&
+           collection.Value("tocsin_postgres_subscription_received_lsn_bytes", copies) > 0;
+  }));
+  EXPECT_TRUE(target.Collect()
+                  .Value("tocsin_postgres_subscription_apply_errors_total", copies)
+                  .has_value());
+  (*publisher)->Stop(PostgresServer::How::kImmediate);
+  EXPECT_TRUE(WaitUntil(
+      [&] { return target.Collect().Value("tocsin_postgres_subscription_workers", copies) == 0; }));
+}
+
+TEST_F(PostgresBeyondTest, ASequenceShowsHowMuchOfItIsUsed) {
+  ASSERT_TRUE(server_
+                  ->Execute("CREATE SEQUENCE tickets AS int MAXVALUE 1001;"
+                            "CREATE SEQUENCE held; SELECT nextval('held');"
+                            "CREATE SEQUENCE fresh; SELECT setval('tickets', 901)")
+                  .ok());
+  auto holder = server_->Connect();
+  ASSERT_TRUE(holder.ok());
+  ASSERT_TRUE((*holder)->Execute("BEGIN; DROP SEQUENCE held").ok());
+  PostgresTarget target(Yaml(*server_));
+  const auto collection = target.Collect();
+  EXPECT_EQ(collection.Value("tocsin_postgres_sequence_used_ratio", {{"sequencename", "tickets"}}),
+            0.9);
+  for (const char* name : {"held", "fresh"}) {  // Locked; never asked for a number.
+    EXPECT_FALSE(collection.Value("tocsin_postgres_sequence_used_ratio", {{"sequencename", name}})
+                     .has_value());
+  }
+  EXPECT_EQ(collection.Value("pg_exporter_last_scrape_error"), 0) << collection.Notes();
+}
+
+}  // namespace
+}  // namespace tocsin::testing

@@ -1,0 +1,189 @@
+// The other databases of a server: visited in turn on a second connection, shown
+// between the visits, ended when they are gone or cannot be visited any more.
+
+#include "tests/integration/postgres/collector_fixture.h"
+
+namespace tocsin::testing {
+namespace {
+
+constexpr seconds kTableInterval{60};
+
+class PostgresDatabasesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto started = PostgresServer::Start({.hba = "host closed all 127.0.0.1/32 reject"});
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    server_ = *std::move(started);
+    Execute("CREATE TABLE here (id int PRIMARY KEY); INSERT INTO here VALUES (1)");
+    Execute("CREATE DATABASE shop");
+    Execute(
+        "CREATE TABLE bookings (id int PRIMARY KEY, note text);"
+        "INSERT INTO bookings SELECT i, 'x' FROM generate_series(1, 100) i; ANALYZE bookings",
+        "shop");
+  }
+
+  void Execute(const std::string& sql, const std::string& database = "postgres") {
+    const auto done = server_->Execute(sql, database);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+
+  // Statistics reach the others when a session ends, at the latest.
+  double Inserted(const std::string& table) {
+    const auto rows = server_->Execute(
+        "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = '" + table + "'", "shop");
+    return rows.ok() && !rows->empty() ? std::stod(rows->at(0).at(0)) : -1;
+  }
+
+  std::unique_ptr<PostgresServer> server_;
+};
+
+const LabelMap kBookings = {{"datname", "shop"}, {"relname", "bookings"}};
+const LabelMap kHere = {{"datname", "postgres"}, {"relname", "here"}};
+constexpr const char* kInserted = "pg_stat_user_tables_n_tup_ins";
+
+TEST_F(PostgresDatabasesTest, TablesOfEveryDatabaseAreShown) {
+  PostgresTarget target(Yaml(*server_));
+  const auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_EQ(collection.Value(kInserted, kHere), 1);
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+  EXPECT_TRUE(collection.Value("pg_statio_user_tables_heap_blocks_hit", kBookings).has_value());
+  EXPECT_TRUE(collection
+                  .Value("pg_general_index_info_pg_relation_size",
+                         {{"datname", "shop"}, {"indexrelname", "bookings_pkey"}})
+                  .has_value());
+  EXPECT_EQ(collection.Value("tocsin_postgres_database_up", {{"datname", "shop"}}), 1);
+  EXPECT_FALSE(
+      collection.Value("tocsin_postgres_database_up", {{"datname", "template1"}}).has_value());
+}
+
+TEST_F(PostgresDatabasesTest, TheVisitorLeavesAndTemplatesStayFree) {
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(target.Collect().outcome.ok());
+  EXPECT_TRUE(WaitUntil([&] {
+    const auto rows = server_->Execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tocsin%'");
+    return rows.ok() && rows->at(0).at(0) == "1";
+  }));
+  Execute("CREATE DATABASE copy TEMPLATE template1");  // Nobody is in it.
+  Execute("DROP DATABASE shop");
+}
+
+TEST_F(PostgresDatabasesTest, BetweenVisitsTheLastRowsAreShownWithTheirAge) {
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_EQ(target.Collect().Value(kInserted, kBookings), 100);
+  Execute("INSERT INTO bookings VALUES (101)", "shop");
+  ASSERT_TRUE(WaitUntil([&] { return Inserted("bookings") == 101; }));
+  target.Advance(kTableInterval / 2);
+  auto collection = target.Collect();
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+  const LabelMap tables = {{"collector", "stat_user_tables"}};
+  const auto age = collection.Value("tocsin_postgres_collector_age_seconds", tables);
+  ASSERT_TRUE(age.has_value());
+  EXPECT_GE(*age, 30);
+  target.Advance(kTableInterval / 2);
+  collection = target.Collect();
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 101);
+  EXPECT_LT(collection.Value("tocsin_postgres_collector_age_seconds", tables), 30);
+}
+
+TEST_F(PostgresDatabasesTest, RowsEndAfterThreeVisitsThatFailed) {
+  Execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher");
+  PostgresTarget watcher("dsn: \"" + server_->Dsn("user=watcher") + "\"\n");
+  ASSERT_TRUE(watcher.Collect().Value(kInserted, kBookings).has_value());
+  // Nobody may call what the statistics come from: every run in this database fails.
+  Execute("REVOKE EXECUTE ON FUNCTION pg_stat_get_numscans(oid) FROM PUBLIC", "shop");
+  for (int missed = 1; missed <= 3; ++missed) {
+    watcher.Advance(kTableInterval);
+    const auto collection = watcher.Collect();
+    EXPECT_EQ(collection.Value(kInserted, kBookings).has_value(), missed < 3) << missed;
+    EXPECT_TRUE(collection.Value(kInserted, kHere).has_value());
+    EXPECT_EQ(collection.Value("pg_scrape_collector_success", {{"collector", "stat_user_tables"}}),
+              0);
+    EXPECT_EQ(collection.Value("pg_exporter_last_scrape_error"), 1);
+    EXPECT_NE(
+        collection.FailedPart("stat_user_tables").find("database \"shop\": permission denied"),
+        std::string::npos)
+        << collection.FailedPart("stat_user_tables");
+  }
+  Execute("GRANT EXECUTE ON FUNCTION pg_stat_get_numscans(oid) TO PUBLIC", "shop");
+  watcher.Advance(kTableInterval);
+  EXPECT_TRUE(watcher.Collect().Value(kInserted, kBookings).has_value());
+}
+
+TEST_F(PostgresDatabasesTest, ADroppedDatabaseIsForgottenAtOnce) {
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(target.Collect().Value(kInserted, kBookings).has_value());
+  Execute("DROP DATABASE shop WITH (FORCE)");
+  const auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_FALSE(collection.Value(kInserted, kBookings).has_value());
+  EXPECT_FALSE(collection.Value("tocsin_postgres_database_up", {{"datname", "shop"}}).has_value());
+}
+
+TEST_F(PostgresDatabasesTest, ADatabaseThatRefusesIsSaidAndCostsOnlyItself) {
+  Execute("CREATE DATABASE closed");
+  PostgresTarget target(Yaml(*server_));
+  const auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_EQ(collection.Value("tocsin_postgres_database_up", {{"datname", "closed"}}), 0);
+  EXPECT_NE(collection.Notes().find("database \"closed\": "), std::string::npos);
+  EXPECT_EQ(collection.Value("pg_exporter_last_scrape_error"), 0) << collection.Notes();
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+}
+
+TEST_F(PostgresDatabasesTest, OnlyDatabasesThatAreShownAndMayBeEnteredAreVisited) {
+  Execute("CREATE DATABASE private");
+  Execute("REVOKE CONNECT ON DATABASE private FROM PUBLIC");
+  Execute("CREATE DATABASE closed");
+  Execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher");
+  PostgresTarget target("dsn: \"" + server_->Dsn("user=watcher") +
+                        "\"\ndatabases: { exclude: [closed] }\n");
+  const auto collection = target.Collect();
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+  for (const char* name : {"private", "closed", "template0"}) {
+    EXPECT_FALSE(collection.Value("tocsin_postgres_database_up", {{"datname", name}}).has_value())
+        << name;
+  }
+}
+
+TEST_F(PostgresDatabasesTest, ManyDatabasesHaveTheirTurnOverSeveralCollections) {
+  constexpr int kMany = 20;
+  for (int i = 0; i < kMany; ++i) Execute("CREATE DATABASE d" + std::to_string(i));
+  PostgresTarget target(Yaml(*server_));
+  double up = 0;
+  int collections = 0;
+  while (up < kMany + 1 && collections < 20) {
+    const auto collection = target.Collect();
+    ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+    EXPECT_LT(collection.took, seconds(4));
+    up = collection.Sum("tocsin_postgres_database_up");
+    ++collections;
+  }
+  EXPECT_EQ(up, kMany + 1);
+}
+
+TEST_F(PostgresDatabasesTest, TablesLockedOrAboutToBeInAnotherDatabaseDoNotHoldUsUp) {
+  auto reader = server_->Connect("dbname=shop");
+  auto changer = server_->Connect("dbname=shop");
+  ASSERT_TRUE(reader.ok() && changer.ok());
+  ASSERT_TRUE((*reader)->Execute("BEGIN; SELECT count(*) FROM bookings").ok());
+  ASSERT_TRUE((*changer)->Send("ALTER TABLE bookings ADD COLUMN more int").ok());
+  ASSERT_TRUE(WaitUntil([&] {
+    const auto rows = server_->Execute("SELECT count(*) FROM pg_locks WHERE NOT granted");
+    return rows.ok() && rows->at(0).at(0) == "1";
+  }));
+  PostgresTarget target(Yaml(*server_));
+  const auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_LT(collection.took, seconds(2));
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+  // A page of its own and one of its TOAST table's index.
+  EXPECT_EQ(collection.Value("pg_stat_user_tables_table_size_bytes", kBookings), 2 * 8192);
+  EXPECT_EQ(collection.Value("pg_exporter_last_scrape_error"), 0) << collection.Notes();
+  ASSERT_TRUE((*reader)->Execute("COMMIT").ok());
+  ASSERT_TRUE((*changer)->Receive().ok());
+}
+
+}  // namespace
+}  // namespace tocsin::testing

@@ -77,7 +77,7 @@ GroupRow RowOf(const Group& group, Moment now) {
 Dispatcher::Dispatcher(std::shared_ptr<const NotifyConfig> config)
     : config_(std::move(config)), routes_(config_) {}
 
-Step Dispatcher::Restore(StoredState stored, Moment now) {
+Step Dispatcher::Restore(StoredState stored, const ReceiverNames& renamed, Moment now) {
   for (auto& [alert, resolved] : stored.alerts) {
     AlertPtr restored = RestoreAlert(std::move(alert), resolved, now, config_->resolve_timeout);
     alerts_[restored->fingerprint] = std::move(restored);
@@ -95,17 +95,22 @@ Step Dispatcher::Restore(StoredState stored, Moment now) {
     const auto group = groups.find(row.group);
     if (group != groups.end()) group->second.log[row.integration] = std::move(row.entry);
   }
-  return Rebuild(std::move(groups), now);
+  return RebuildRenamed(groups, renamed, now);
 }
 
 Step Dispatcher::TakeOver(const Dispatcher& old, const ReceiverNames& renamed, Moment now) {
   alerts_ = old.alerts_;
   silences_ = old.silences_;
   active_silences_ = old.active_silences_;
+  return RebuildRenamed(old.groups_, renamed, now);
+}
+
+Step Dispatcher::RebuildRenamed(const std::map<GroupId, Group>& old_groups,
+                                const ReceiverNames& renamed, Moment now) {
   std::map<GroupId, Group> groups;
   std::vector<GroupId> left;
   std::set<GroupId> moved;
-  for (const auto& [id, group] : old.groups_) {
+  for (const auto& [id, group] : old_groups) {
     const auto name = renamed.find(id.second);
     if (name == renamed.end()) {
       groups.emplace(id, group);

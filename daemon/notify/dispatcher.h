@@ -74,12 +74,12 @@ class Dispatcher {
  public:
   explicit Dispatcher(std::shared_ptr<const NotifyConfig> config);
 
-  // What the last process left, routed by this configuration. The step clears
-  // from the disk what nothing refers to any more.
-  Step Restore(StoredState stored, Moment now);
-  // The same for what another configuration's dispatcher knows. What a receiver of
-  // `renamed` (old name to new) was told, the one of the new name was told.
+  // What the last process left, routed by this configuration. What a receiver of
+  // `renamed` (old name to new) was told, the one of the new name was told. The step
+  // clears from the disk what nothing refers to any more.
   using ReceiverNames = std::map<std::string, std::string>;
+  Step Restore(StoredState stored, const ReceiverNames& renamed, Moment now);
+  // The same for what another configuration's dispatcher knows.
   Step TakeOver(const Dispatcher& old, const ReceiverNames& renamed, Moment now);
 
   // Beyond `limits` alerts are left out and counted in the step: new ones, and news
@@ -120,6 +120,8 @@ class Dispatcher {
  private:
   struct Look;  // What one PlanDue sees (dispatcher_flush.cc).
 
+  Step RebuildRenamed(const std::map<GroupId, Group>& old_groups, const ReceiverNames& renamed,
+                      Moment now);
   Step Rebuild(std::map<GroupId, Group> old_groups, Moment now);
   void DropUnknownIntegrations(Group& group) const;
   void PlaceRestored(const TrackedAlert& alert, const std::map<GroupId, Group>& old_groups,

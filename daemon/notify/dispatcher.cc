@@ -75,7 +75,7 @@ GroupRow RowOf(const Group& group, Moment now) {
 }
 
 Dispatcher::Dispatcher(std::shared_ptr<const NotifyConfig> config)
-    : config_(std::move(config)), routes_(config_) {}
+    : config_(std::move(config)), routes_(std::make_shared<const RouteTree>(config_)) {}
 
 Step Dispatcher::Restore(StoredState stored, const ReceiverNames& renamed, Moment now) {
   for (auto& [alert, resolved] : stored.alerts) {
@@ -184,7 +184,7 @@ void Dispatcher::DropUnknownIntegrations(Group& group) const {
 
 void Dispatcher::PlaceRestored(const TrackedAlert& alert,
                                const std::map<GroupId, Group>& old_groups, Moment now) {
-  for (const RouteNode* node : routes_.Match(alert.alert.labels)) {
+  for (const RouteNode* node : routes_->Match(alert.alert.labels)) {
     const GroupId id = IdOf(*node, alert.alert.labels);
     const auto old = old_groups.find(id);
     // Of what has ended, only what somebody still believes to fire is of interest.
@@ -230,7 +230,7 @@ AlertPtr Dispatcher::FindAlert(const Step& step, std::uint64_t fingerprint) cons
 
 bool Dispatcher::AnyGroupKnows(const Step& step, const model::Labels& labels,
                                std::uint64_t fingerprint) const {
-  for (const RouteNode* node : routes_.Match(labels)) {
+  for (const RouteNode* node : routes_->Match(labels)) {
     const Group* group = Current(step, IdOf(*node, labels));
     if (group && group->Knows(fingerprint)) return true;
   }
@@ -275,7 +275,7 @@ Result<Step> Dispatcher::PlanAccept(std::vector<model::Alert> batch, Moment now,
 void Dispatcher::PlaceAlert(Step& step, const TrackedAlert* known, const TrackedAlert& alert,
                             Moment now) const {
   const bool starts = !alert.resolved && (!known || known->resolved);
-  for (const RouteNode* node : routes_.Match(alert.alert.labels)) {
+  for (const RouteNode* node : routes_->Match(alert.alert.labels)) {
     const GroupId id = IdOf(*node, alert.alert.labels);
     const Group* group = Current(step, id);
     if (!group) {
@@ -347,54 +347,6 @@ const std::vector<IntegrationConfig>& Dispatcher::IntegrationsOf(const Group& gr
   static const std::vector<IntegrationConfig> kNone;
   const ReceiverConfig* receiver = config_->FindReceiver(group.id.second);
   return receiver ? receiver->integrations : kNone;
-}
-
-std::vector<std::string> Dispatcher::ReceiversOf(const model::Labels& labels) const {
-  std::vector<std::string> names;
-  for (const RouteNode* node : routes_.Match(labels)) {
-    const std::string& name = node->config->receiver;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  return names;
-}
-
-Inhibitor Dispatcher::MakeInhibitor() const {
-  Inhibitor inhibitor(config_->inhibit_rules);
-  for (const auto& [fingerprint, alert] : alerts_) {
-    if (!alert->resolved) inhibitor.AddSource(*alert);
-  }
-  return inhibitor;
-}
-
-Judgement Dispatcher::Judge(const Group& group, const TrackedAlert& alert,
-                            const Inhibitor& inhibitor, WallTime now) const {
-  Judgement judgement;
-  for (const auto& [id, silence] : silences_) {
-    if (silence.Mutes(alert.alert.labels, now)) judgement.silenced_by.push_back(id);
-  }
-  judgement.inhibited_by = inhibitor.InhibitedBy(alert.alert.labels, alert.fingerprint);
-  if (group.route) {
-    for (const std::string& name : group.route->mute_time_intervals) {
-      if (config_->time_intervals.at(name).Contains(now)) judgement.muted_by.push_back(name);
-    }
-    const auto& active = group.route->active_time_intervals;
-    const bool inactive = std::none_of(active.begin(), active.end(), [&](const auto& name) {
-      return config_->time_intervals.at(name).Contains(now);
-    });
-    if (inactive) {
-      judgement.muted_by.insert(judgement.muted_by.end(), active.begin(), active.end());
-    }
-  }
-  if (!judgement.silenced_by.empty()) {
-    judgement.quiet = Quiet::kSilenced;
-  } else if (!judgement.muted_by.empty()) {
-    judgement.quiet = Quiet::kMuted;
-  } else if (!judgement.inhibited_by.empty()) {
-    judgement.quiet = Quiet::kInhibited;
-  } else if (!group.route && !alert.resolved) {
-    judgement.quiet = Quiet::kUnrouted;
-  }
-  return judgement;
 }
 
 }  // namespace tocsin::notify

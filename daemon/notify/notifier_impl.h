@@ -104,6 +104,7 @@ class NotifierImpl : public Notifier, private DeliverySource {
   void RetrySettlements(Moment now) REQUIRES_LOCK(writer_);
   std::string NewSilenceId() REQUIRES_LOCK(writer_);
 
+  AlertsView View(WallTime now) const;
   void RunDue();
   void Schedule();  // Sees to it that RunDue runs when it is next needed.
   void WakeWorkers(const std::set<std::string>& integrations);

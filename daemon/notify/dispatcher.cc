@@ -66,7 +66,8 @@ bool Group::IsOpen(std::uint64_t fingerprint) const {
 }
 
 IntegrationTraits TraitsOf(const IntegrationConfig& integration) {
-  const bool waits = std::holds_alternative<SlackConfig>(integration.settings);
+  const bool waits = std::holds_alternative<SlackConfig>(integration.settings) ||
+                     std::holds_alternative<EmailConfig>(integration.settings);
   return {integration.send_resolved, !waits};
 }
 

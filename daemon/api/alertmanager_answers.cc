@@ -45,6 +45,17 @@ Response AlertmanagerFault(int status, int code, std::string_view message) {
   return response;
 }
 
+Response AlertmanagerNotFound(std::string_view path) {
+  return AlertmanagerFault(404, 404, fmt::format("path {} was not found", path));
+}
+
+Response AlertmanagerNotAllowed(std::string_view method, std::string_view allowed) {
+  std::string list(allowed);
+  std::replace(list.begin(), list.end(), ' ', ',');
+  return AlertmanagerFault(405, 405,
+                           fmt::format("method {} is not allowed, but [{}] are", method, list));
+}
+
 Response UnreadableBody(const Error& error) {
   switch (error.code) {
     case ErrorCode::kInvalidArgument: return AlertmanagerFault(422, 602, error.message);
@@ -59,10 +70,6 @@ std::optional<Response> CheckPost(const Request& request) {
     return AlertmanagerFault(
         415, 415,
         fmt::format("unsupported media type \"{}\", only application/json is allowed", type));
-  }
-  if (request.body.size() > kMaxPostBytes) {
-    return AlertmanagerFault(
-        413, 413, fmt::format("a body of more than {} bytes: send fewer at a time", kMaxPostBytes));
   }
   return std::nullopt;
 }

@@ -15,12 +15,13 @@
 
 namespace tocsin::api {
 
-inline constexpr std::size_t kMaxPostBytes = 8 << 20;  // Prometheus sends 64 alerts at a time.
-
 Response AlertmanagerAnswer(std::string json);  // Empty: no body.
 Response AlertmanagerRefusal(int status, std::string_view message);
 // `code` of the body is the status, or one of go-openapi's (602: a field is missing).
 Response AlertmanagerFault(int status, int code, std::string_view message);
+// What go-openapi says of a path, or a method ("GET POST" are allowed), that is not there.
+Response AlertmanagerNotFound(std::string_view path);
+Response AlertmanagerNotAllowed(std::string_view method, std::string_view allowed);
 // The answer to an error of the readers in alertmanager_json.h.
 Response UnreadableBody(const Error& error);
 

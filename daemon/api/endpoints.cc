@@ -6,6 +6,9 @@
 namespace tocsin::api {
 namespace {
 
+constexpr std::size_t kMaxSamplesBytes = 64 << 20;
+constexpr std::size_t kMaxAlertsBytes = 8 << 20;  // Prometheus sends 64 alerts at a time.
+
 constexpr std::array kEndpoints = {
     Endpoint{"GET HEAD", "/-/healthy", Load::kLight, true, AnswerHealthy},
     Endpoint{"GET HEAD", "/-/ready", Load::kLight, true, AnswerReady},
@@ -26,11 +29,14 @@ constexpr std::array kEndpoints = {
     Endpoint{"GET", "/api/v1/targets/metadata", Load::kHeavy, false, AnswerTargetMetadata},
     Endpoint{"GET", "/api/v1/scrape_pools", Load::kLight, false, AnswerScrapePools},
     Endpoint{"GET", "/api/v1/alertmanagers", Load::kLight, false, AnswerAlertmanagers},
-    Endpoint{"POST", "/api/v1/write", Load::kHeavy, false, AnswerRemoteWrite, true},
-    Endpoint{"POST", "/api/v1/import/prometheus", Load::kHeavy, false, AnswerImport, true},
+    Endpoint{"POST", "/api/v1/write", Load::kHeavy, false, AnswerRemoteWrite, true,
+             kMaxSamplesBytes},
+    Endpoint{"POST", "/api/v1/import/prometheus", Load::kHeavy, false, AnswerImport, true,
+             kMaxSamplesBytes},
     Endpoint{"GET", "/api/v2/status", Load::kLight, false, AnswerAlertmanagerStatus},
     Endpoint{"GET", "/api/v2/receivers", Load::kLight, false, AnswerReceivers},
-    Endpoint{"GET POST", "/api/v2/alerts", Load::kLight, false, AnswerAlertmanagerAlerts},
+    Endpoint{"GET POST", "/api/v2/alerts", Load::kLight, false, AnswerAlertmanagerAlerts, false,
+             kMaxAlertsBytes},
     Endpoint{"GET", "/api/v2/alerts/groups", Load::kLight, false, AnswerAlertmanagerGroups},
     Endpoint{"GET POST", "/api/v2/silences", Load::kLight, false, AnswerSilences},
     Endpoint{"GET DELETE", "/api/v2/silence/{id}", Load::kLight, false, AnswerSilence},

@@ -3,6 +3,7 @@
 // The table of all that the daemon answers. Adding an endpoint is one row here
 // and one function in the file of its subject.
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -16,6 +17,9 @@ enum class Load {
   kHeavy,  // Queries and big pages: only so many at a time.
 };
 
+// What a body may have unless its endpoint says otherwise.
+inline constexpr std::size_t kUsualBodyBytes = 1 << 20;
+
 struct Endpoint {
   std::string_view methods;  // "GET", "GET POST", …
   // A segment {name} matches one path segment, which `answer` gets as a parameter
@@ -27,6 +31,8 @@ struct Endpoint {
   // The body is the answer's to read, whatever its Content-Type says (`curl -d` calls
   // every body a form).
   bool raw_body = false;
+  // Of a body; more is a 413, and never kept.
+  std::size_t max_body_bytes = kUsualBodyBytes;
 };
 
 std::span<const Endpoint> Endpoints();

@@ -7,10 +7,13 @@
 
 #include <atomic>
 #include <ctime>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <thread>
 
+#include "daemon/api/alertmanager_answers.h"
 #include "daemon/api/authorization.h"
 #include "daemon/api/connection_stream.h"
 #include "daemon/api/endpoints.h"
@@ -24,6 +27,7 @@ constexpr time_t kKeepAliveSeconds = 1;  // An idle connection holds a worker.
 constexpr time_t kReadSeconds = 10;
 constexpr time_t kWriteSeconds = 30;
 constexpr std::string_view kApiPrefix = "/api/v1/";
+constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
 
 // A server of the library on a socket that we bound: the library knows no Unix
 // sockets and would share a TCP port with another process silently.
@@ -153,27 +157,37 @@ class HttpServer::Rep {
     server.set_keep_alive_timeout(kKeepAliveSeconds);
     server.set_read_timeout(kReadSeconds);
     server.set_write_timeout(kWriteSeconds);
-    server.set_payload_max_length(kMaxBodyBytes);
+    // Bodies are bounded where they are read, by their endpoint.
+    server.set_payload_max_length(std::numeric_limits<std::size_t>::max());
     const auto with_body = [this](const httplib::Request& request, httplib::Response& response,
                                   const httplib::ContentReader& read) {
       AnswerWithBody(request, response, read);
     };
     server.Post(".*", with_body);
     server.Put(".*", with_body);
+    server.Patch(".*", with_body);
+    server.Delete(".*", with_body);
     // Requests without a body never reach the library's routes, which match paths
     // with std::regex; those with one do, after their path was found short.
     server.set_pre_routing_handler(
         [this](const httplib::Request& request, httplib::Response& response) {
           if (request.path.size() > kMaxPathBytes) {
-            response.status = 414;
+            Write(PlainError(414, "the path is too long"), response);
+            CloseBehind(response);
             return httplib::Server::HandlerResponse::Handled;
           }
-          if (request.method == "POST" || request.method == "PUT") {
+          if (HasBody(request) && TakesBody(request.method)) {
             return httplib::Server::HandlerResponse::Unhandled;
           }
           Finish(Route(request), request, std::string(), response);
+          if (HasBody(request)) CloseBehind(response);
           return httplib::Server::HandlerResponse::Handled;
         });
+  }
+
+  // The methods whose bodies the library reads.
+  static bool TakesBody(std::string_view method) {
+    return method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE";
   }
 
   // Pages of other origins may ask the API what they may ask Prometheus'.
@@ -207,31 +221,63 @@ class HttpServer::Rep {
   void AnswerWithBody(const httplib::Request& request, httplib::Response& response,
                       const httplib::ContentReader& read) {
     Routed routed = Route(request);
-    if (routed.refusal) {
-      // Nothing is kept of a body that nobody may send.
-      AllowOrigin(routed.request, response);
-      response.set_header("Connection", "close");
-      Write(*std::move(routed.refusal), response);
-      return;
-    }
-    const std::size_t limit = routed.TakesForm(request) ? kMaxFormBytes : kMaxBodyBytes;
+    const std::size_t limit = routed.refusal ? 0 : routed.match.endpoint->max_body_bytes;
     std::string body;
-    bool too_large = false;
+    std::size_t received = 0;
     // The library's own limit does not see chunked bodies.
     const bool whole = read([&](const char* bytes, std::size_t size) {
-      too_large = body.size() + size > limit;
-      if (!too_large) body.append(bytes, size);
-      return !too_large;
+      received += size;
+      if (received > limit) {
+        body = std::string();  // Gives the memory back.
+      } else {
+        body.append(bytes, size);
+      }
+      return received <= limit + kMaxDiscardedBytes;
     });
-    if (too_large || !whole) {
-      response.set_header("Connection", "close");
-      Write(too_large
-                ? PlainError(413, "the body is larger than " + std::to_string(limit) + " bytes")
-                : PlainError(400, "the body cannot be read"),
-            response);
+    if (routed.refusal) {
+      AllowOrigin(routed.request, response);
+      Write(*std::move(routed.refusal), response);
+    } else if (received > limit) {
+      Write(TooLarge(routed.request, limit), response);
+    } else if (!whole) {
+      Write(PlainError(400, "the body cannot be read"), response);
+    } else {
+      return Finish(std::move(routed), request, std::move(body), response);
+    }
+    if (!whole) CloseBehind(response);
+  }
+
+  static Response TooLarge(const Request& request, std::size_t limit) {
+    const std::string text = fmt::format("the body is larger than {} bytes", limit);
+    return request.path.starts_with(kAlertmanagerPrefix) ? AlertmanagerFault(413, 413, text)
+                                                         : PlainError(413, text);
+  }
+
+  static bool HasBody(const httplib::Request& request) {
+    const std::string length = request.get_header_value("Content-Length");
+    return request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
+  }
+
+  // The library would take what it has not read of a request for the next one. It
+  // heeds "close" only from clients; it closes behind a body that could not be written
+  // whole, though: this one can, and then says that it could not.
+  static void CloseBehind(httplib::Response& response) {
+    response.set_header("Connection", "close");
+    const std::string type = response.get_header_value("Content-Type");
+    response.headers.erase("Content-Type");
+    if (response.body.empty()) {
+      response.set_content_provider(type, [](std::size_t, httplib::DataSink&) { return false; });
+      if (type.empty()) response.headers.erase("Content-Type");
       return;
     }
-    Finish(std::move(routed), request, std::move(body), response);
+    const auto body = std::make_shared<const std::string>(std::move(response.body));
+    response.body.clear();
+    response.set_content_provider(
+        body->size(), type,
+        [body](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+          sink.write(body->data() + offset, length);
+          return false;
+        });
   }
 
   void Finish(Routed routed, const httplib::Request& from, std::string body,
@@ -280,9 +326,15 @@ class HttpServer::Rep {
     }
     const bool of_api = request.path.starts_with(kApiPrefix);
     if (of_api && request.method == "OPTIONS") return Response{204, "", "", {}};
-    if (!match.endpoint) return PlainError(404, "404 page not found");
+    const bool of_alertmanager = request.path.starts_with(kAlertmanagerPrefix);
+    if (!match.endpoint) {
+      return of_alertmanager ? AlertmanagerNotFound(request.path)
+                             : PlainError(404, "404 page not found");
+    }
     if (!match.method_allowed) {
-      Response response = PlainError(405, "Method Not Allowed");
+      Response response = of_alertmanager
+                              ? AlertmanagerNotAllowed(request.method, match.endpoint->methods)
+                              : PlainError(405, "Method Not Allowed");
       response.headers.emplace_back("Allow", AllowedMethods(match.endpoint->methods, of_api));
       return response;
     }

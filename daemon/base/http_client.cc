@@ -18,6 +18,7 @@
 
 #include "daemon/base/check.h"
 #include "daemon/base/http_transfer.h"
+#include "daemon/base/mail_sender.h"
 #include "daemon/base/mutex.h"
 
 namespace tocsin {
@@ -362,15 +363,20 @@ int CurlHttpClient::Loop::OnTimer(CURLM*, long timeout_ms, void* self) {
 CurlHttpClient::CurlHttpClient(const Clock& clock) : CurlHttpClient(clock, Options{}) {}
 
 CurlHttpClient::CurlHttpClient(const Clock& clock, Options options)
-    : loop_(std::make_unique<Loop>(clock, std::move(options))) {}
+    : loop_(std::make_unique<Loop>(clock, std::move(options))),
+      mail_(std::make_unique<MailSender>(clock)) {}
 
 CurlHttpClient::~CurlHttpClient() = default;
 
 CurlHttpClient::RequestId CurlHttpClient::Start(HttpRequest request, SteadyTime deadline,
                                                 Done done) {
+  if (request.mail) return mail_->Start(std::move(request), deadline, std::move(done));
   return loop_->Start(std::move(request), deadline, std::move(done));
 }
 
-void CurlHttpClient::Cancel(RequestId id) { loop_->Cancel(id); }
+void CurlHttpClient::Cancel(RequestId id) {
+  if (MailSender::Owns(id)) return mail_->Cancel(id);
+  loop_->Cancel(id);
+}
 
 }  // namespace tocsin

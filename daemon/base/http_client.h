@@ -3,7 +3,8 @@
 // Outgoing HTTP: probes, scrapes, receivers and push. One seam for all of them:
 // production is CurlHttpClient (one libcurl multi loop on one thread, so that a
 // hung peer costs a socket and no thread), tests script the answers
-// (tests/support/scripted_http_client.h).
+// (tests/support/scripted_http_client.h). Mail goes the same way, with an
+// HttpRequest that has an envelope; each has a thread while it is under way.
 
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/mail.h"
 #include "daemon/base/result.h"
 #include "daemon/base/secret.h"
 
@@ -43,6 +45,9 @@ struct HttpRequest {
   bool fresh_connection = false;  // Probes measure the whole way: nothing is reused.
   int ip_family = 0;              // 0 either, 4, 6.
   std::int64_t max_body_bytes = 10 << 20;
+  // Set: `body` is a mail, `url` smtp://HOST:PORT or smtps://HOST:PORT; of the rest
+  // only `tls` counts.
+  std::optional<MailEnvelope> mail;
 };
 
 // Seconds of each phase, summed over redirects, as blackbox_exporter counts them.
@@ -82,6 +87,10 @@ struct HttpResponse {
   std::string tls_version;  // "TLS 1.3"; empty without TLS.
   std::string tls_cipher;
   std::vector<TlsCertificate> certificates;  // As the server sent them, leaf first.
+  // Of a mail: `status` and `body` are the last reply's, which was about this step; and
+  // what was replied to each recipient so far.
+  MailStep mail_step = MailStep::kNone;
+  std::vector<MailReply> recipients;
 
   // The first header of that name, in any case; empty if there is none.
   std::string Header(const std::string& name) const;
@@ -92,8 +101,9 @@ struct HttpResponse {
 struct HttpExchange {
   HttpResponse response;
   // kUnavailable (resolve, connect, TLS, broken off), kDeadlineExceeded, kCancelled,
-  // kResourceExhausted (body over the limit), kInvalidArgument (URL). The message
-  // names the host and never the path, query or credentials.
+  // kResourceExhausted (body over the limit), kInvalidArgument (URL),
+  // kPermissionDenied (no way to log in to a mail server). The message names the host
+  // and never the path, query or credentials.
   std::optional<Error> error;
 };
 
@@ -120,7 +130,10 @@ HttpExchange Fetch(HttpClient& client, HttpRequest request, SteadyTime deadline)
 // `text` with every byte outside [A-Za-z0-9-_.~] as %XX.
 std::string PercentEncode(const std::string& text);
 
-// libcurl's multi interface on one thread. The destructor cancels what is under way.
+class MailSender;
+
+// libcurl's multi interface on one thread, and the mails' threads. The destructor
+// cancels what is under way.
 class CurlHttpClient : public HttpClient {
  public:
   struct Options {
@@ -138,6 +151,7 @@ class CurlHttpClient : public HttpClient {
  private:
   class Loop;
   std::unique_ptr<Loop> loop_;
+  std::unique_ptr<MailSender> mail_;
 };
 
 }  // namespace tocsin

@@ -34,19 +34,21 @@ Result<Template> Template::Parse(const std::string& name, std::string_view text,
   return out;
 }
 
-Result<std::string> Template::Execute(const GoValue& data, const GoFunctions& functions) const {
-  return ExecuteDefinition(name_, data, functions);
+Result<std::string> Template::Execute(const GoValue& data, const GoFunctions& functions,
+                                      Escaping escaping) const {
+  return ExecuteDefinition(name_, data, functions, escaping);
 }
 
 Result<std::string> Template::ExecuteDefinition(const std::string& definition, const GoValue& data,
-                                                const GoFunctions& functions) const {
+                                                const GoFunctions& functions,
+                                                Escaping escaping) const {
   const auto found = trees_.find(definition);
   if (found == trees_.end()) {
     return Error{ErrorCode::kNotFound,
                  fmt::format("template: no template {} associated with template {}",
                              GoQuote(definition), GoQuote(name_))};
   }
-  return ExecuteGoTemplate(*found->second, trees_, functions, data);
+  return ExecuteGoTemplate(*found->second, trees_, functions, data, escaping);
 }
 
 }  // namespace tocsin::formats

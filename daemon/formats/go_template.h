@@ -31,6 +31,13 @@ namespace tocsin::formats {
 
 struct GoTemplateTree;  // One parsed definition (go_template_ast.h).
 
+// What becomes of the values that a template prints. kHtml: they are text within HTML,
+// as Go's html/template prints them in text and in attributes: escaped, unless they
+// come out of safeHtml; an address (href, src) of another scheme than http, https,
+// mailto and tel reads "#ZgotmplZ". It does not know scripts and style sheets: values
+// there are escaped as if they were text.
+enum class Escaping { kNone, kHtml };
+
 // Immutable once parsed, cheap to copy, thread-safe to execute.
 class Template {
  public:
@@ -50,9 +57,11 @@ class Template {
 
   // Executes the template that was parsed last (or `definition` of its set).
   // Errors: as above; kNotFound when `definition` does not exist.
-  Result<std::string> Execute(const GoValue& data, const GoFunctions& functions) const;
+  Result<std::string> Execute(const GoValue& data, const GoFunctions& functions,
+                              Escaping escaping = Escaping::kNone) const;
   Result<std::string> ExecuteDefinition(const std::string& definition, const GoValue& data,
-                                        const GoFunctions& functions) const;
+                                        const GoFunctions& functions,
+                                        Escaping escaping = Escaping::kNone) const;
 
   // Whether {{ define "name" }} (or a parsed text of that name) is in the set.
   bool Defines(const std::string& name) const { return trees_.count(name) > 0; }

@@ -9,6 +9,7 @@
 #include "daemon/formats/go_template.h"
 #include "daemon/formats/go_template_arguments.h"
 #include "daemon/formats/go_template_builtins.h"
+#include "daemon/formats/go_template_html.h"
 #include "daemon/formats/go_template_printf.h"
 #include "daemon/formats/go_template_time.h"
 
@@ -34,6 +35,7 @@ const GoFunction* FindMethod(const GoValue& receiver, const std::string& name) {
 struct Run {
   const GoTemplateTrees& trees;
   const GoFunctions& functions;
+  Escaping escaping = Escaping::kNone;
   std::string out;
   std::int64_t steps = 0;
 };
@@ -57,7 +59,8 @@ class Frame {
       case NodeKind::kAction: {
         TOCSIN_ASSIGN_OR_RETURN(const GoValue value, Pipeline(dot, *node.pipe));
         if (!node.pipe->variables.empty()) return Flow::kOn;
-        return Write(node, value.Text());
+        if (run_.escaping == Escaping::kNone || value.is_html()) return Write(node, value.Text());
+        return Write(node, HtmlValue(value.Text(), run_.out));
       }
       case NodeKind::kIf:
       case NodeKind::kWith: return IfOrWith(dot, node);
@@ -400,8 +403,9 @@ class Frame {
 }  // namespace
 
 Result<std::string> ExecuteGoTemplate(const GoTemplateTree& tree, const GoTemplateTrees& trees,
-                                      const GoFunctions& functions, const GoValue& data) {
-  Run run{trees, functions, {}, 0};
+                                      const GoFunctions& functions, const GoValue& data,
+                                      Escaping escaping) {
+  Run run{trees, functions, escaping, {}, 0};
   Frame frame(run, tree, data, 0);
   TOCSIN_RETURN_IF_ERROR(frame.Walk(data, *tree.root));
   return std::move(run.out);

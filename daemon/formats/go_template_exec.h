@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/base/result.h"
+#include "daemon/formats/go_template.h"
 #include "daemon/formats/go_template_ast.h"
 #include "daemon/formats/go_template_value.h"
 
@@ -17,6 +18,7 @@ using GoTemplateTrees = std::map<std::string, std::shared_ptr<const GoTemplateTr
 
 // Errors: as Template::Execute.
 Result<std::string> ExecuteGoTemplate(const GoTemplateTree& tree, const GoTemplateTrees& trees,
-                                      const GoFunctions& functions, const GoValue& data);
+                                      const GoFunctions& functions, const GoValue& data,
+                                      Escaping escaping);
 
 }  // namespace tocsin::formats

@@ -124,6 +124,13 @@ class GoValue {
   // The Go type's name as errors show it: "string", "float64", "map[string]string".
   std::string TypeName() const;
 
+  // Text that is HTML already (safeHtml): an HTML template prints it as it stands.
+  bool is_html() const { return html_; }
+  GoValue AsHtml() && {
+    html_ = true;
+    return std::move(*this);
+  }
+
   // An untyped constant of the template's text fits int and float parameters.
   bool is_constant() const { return constant_; }
   GoValue AsConstant() && {
@@ -150,6 +157,7 @@ class GoValue {
                TimePtr, std::chrono::nanoseconds>
       value_;
   bool constant_ = false;
+  bool html_ = false;
 };
 
 }  // namespace tocsin::formats

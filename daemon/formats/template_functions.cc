@@ -206,7 +206,9 @@ void AddTextFunctions(GoFunctions& out) {
   out["title"] = OfString([](const std::string& text) { return TitleCase(text); });
   out["stripPort"] = OfString(StripPort);
   out["stripDomain"] = OfString(StripDomain);
-  out["safeHtml"] = OfString([](const std::string& text) { return text; });
+  out["safeHtml"] = {{GoType::kString}, false, [](Args a) -> Result<GoValue> {
+                       return GoValue::String(a[0].AsString()).AsHtml();
+                     }};
   out["urlQueryEscape"] = OfString([](const std::string& text) { return UrlQueryEscape(text); });
   out["match"] = {{GoType::kString, GoType::kString}, false, [](Args a) -> Result<GoValue> {
                     TOCSIN_ASSIGN_OR_RETURN(const auto regex, Compile(a[0].AsString()));

@@ -18,31 +18,28 @@ constexpr std::int64_t kMaxTemplateBytes = 1 << 20;
 
 // Settings of `global` for kinds that we do not speak: harmless while no receiver
 // of that kind is there, so that shared files load.
-constexpr std::array kIgnoredGlobals = {"smtp_from",
-                                        "smtp_hello",
-                                        "smtp_smarthost",
-                                        "smtp_auth_username",
-                                        "smtp_auth_password",
-                                        "smtp_auth_password_file",
-                                        "smtp_auth_secret",
-                                        "smtp_auth_identity",
-                                        "smtp_require_tls",
-                                        "smtp_tls_config",
-                                        "opsgenie_api_url",
-                                        "opsgenie_api_key",
-                                        "opsgenie_api_key_file",
-                                        "wechat_api_url",
-                                        "wechat_api_secret",
-                                        "wechat_api_corp_id",
-                                        "victorops_api_url",
-                                        "victorops_api_key",
-                                        "victorops_api_key_file",
-                                        "telegram_api_url",
-                                        "webex_api_url",
-                                        "jira_api_url",
-                                        "rocketchat_api_url"};
+constexpr std::array kIgnoredGlobals = {
+    "opsgenie_api_url",       "opsgenie_api_key",   "opsgenie_api_key_file", "wechat_api_url",
+    "wechat_api_secret",      "wechat_api_corp_id", "victorops_api_url",     "victorops_api_key",
+    "victorops_api_key_file", "telegram_api_url",   "webex_api_url",         "jira_api_url",
+    "rocketchat_api_url"};
 
-GlobalDefaults ReadGlobal(ConfigReader reader, FileSystem& files) {
+// The settings of mail are ignored, too, unless somebody gets mail: their password file
+// may be for other eyes.
+constexpr std::array kMailGlobals = {
+    "smtp_from",          "smtp_smarthost",          "smtp_hello",       "smtp_auth_username",
+    "smtp_auth_password", "smtp_auth_password_file", "smtp_auth_secret", "smtp_auth_secret_file",
+    "smtp_auth_identity", "smtp_require_tls",        "smtp_tls_config"};
+
+bool SendsMail(const ConfigNode& root) {
+  const ConfigNode* receivers = root.Find("receivers");
+  if (receivers == nullptr) return false;
+  return std::any_of(
+      receivers->items().begin(), receivers->items().end(),
+      [](const ConfigNode& receiver) { return receiver.Find("email_configs") != nullptr; });
+}
+
+GlobalDefaults ReadGlobal(ConfigReader reader, bool sends_mail, FileSystem& files) {
   GlobalDefaults global;
   global.resolve_timeout = reader.Duration("resolve_timeout", global.resolve_timeout, Millis(1));
   global.http = ReadHttpOptions(reader.Map("http_config"), files, {});
@@ -53,6 +50,8 @@ GlobalDefaults ReadGlobal(ConfigReader reader, FileSystem& files) {
   CheckUrl(reader, "slack_app_url", global.slack_app_url);
   global.pagerduty_url = reader.String("pagerduty_url", global.pagerduty_url);
   CheckUrl(reader, "pagerduty_url", global.pagerduty_url);
+  if (sends_mail) ReadSmtpDefaults(reader, files, global.smtp);
+  for (const char* key : kMailGlobals) reader.Node(key);
   for (const char* key : kIgnoredGlobals) reader.Node(key);
   reader.Finish();
   return global;
@@ -205,7 +204,7 @@ void ReadTemplates(ConfigReader& root, FileSystem& files, NotifyConfig& config) 
 }  // namespace
 
 std::string_view IntegrationConfig::Kind() const {
-  constexpr std::array<std::string_view, 3> kKinds = {"slack", "pagerduty", "webhook"};
+  constexpr std::array<std::string_view, 4> kKinds = {"slack", "pagerduty", "webhook", "email"};
   return kKinds[settings.index()];
 }
 
@@ -221,7 +220,7 @@ std::shared_ptr<const NotifyConfig> ParseAlertmanagerConfig(const ConfigNode& ro
   const std::size_t errors_before = errors.errors().size();
   auto config = std::make_shared<NotifyConfig>();
   ConfigReader reader(root, errors);
-  const GlobalDefaults global = ReadGlobal(reader.Map("global"), files);
+  const GlobalDefaults global = ReadGlobal(reader.Map("global"), SendsMail(root), files);
   config->resolve_timeout = global.resolve_timeout;
   config->receivers = ReadReceivers(reader, global, files);
   ReadIntervals(reader, *config);

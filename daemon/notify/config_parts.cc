@@ -34,20 +34,6 @@ void AddPairs(ConfigReader& reader, std::string_view key, model::MatchOp op,
   }
 }
 
-TlsOptions ReadTls(ConfigReader reader) {
-  TlsOptions tls;
-  tls.ca_file = reader.Path("ca_file");
-  tls.cert_file = reader.Path("cert_file");
-  tls.key_file = reader.Path("key_file");
-  tls.server_name = reader.String("server_name");
-  tls.insecure_skip_verify = reader.Bool("insecure_skip_verify", false);
-  if (tls.cert_file.empty() != tls.key_file.empty()) {
-    reader.Fail("cert_file", "\"cert_file\" and \"key_file\" belong together");
-  }
-  reader.Finish();
-  return tls;
-}
-
 void ReadAuthorization(ConfigReader reader, FileSystem& files, HttpOptions& http) {
   const std::string type = reader.String("type", "Bearer");
   if (type != "Bearer") {
@@ -114,6 +100,20 @@ std::vector<model::Matcher> ReadMatchers(ConfigReader& reader, std::string_view 
   return matchers;
 }
 
+TlsOptions ReadTlsOptions(ConfigReader reader) {
+  TlsOptions tls;
+  tls.ca_file = reader.Path("ca_file");
+  tls.cert_file = reader.Path("cert_file");
+  tls.key_file = reader.Path("key_file");
+  tls.server_name = reader.String("server_name");
+  tls.insecure_skip_verify = reader.Bool("insecure_skip_verify", false);
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    reader.Fail("cert_file", "\"cert_file\" and \"key_file\" belong together");
+  }
+  reader.Finish();
+  return tls;
+}
+
 HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions defaults) {
   if (reader.node().IsNull()) return defaults;
   HttpOptions http;
@@ -140,7 +140,7 @@ HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions 
   CheckUrl(reader, "proxy_url", http.proxy_url);
   http.follow_redirects = reader.Bool("follow_redirects", true);
   reader.Bool("enable_http2", true);  // The client negotiates by itself.
-  http.tls = ReadTls(reader.Map("tls_config"));
+  http.tls = ReadTlsOptions(reader.Map("tls_config"));
   reader.Finish();
   return http;
 }

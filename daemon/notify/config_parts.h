@@ -14,6 +14,19 @@
 
 namespace tocsin::notify {
 
+// `smtp_*` of `global`: what a mail's settings are unless its receiver has its own.
+struct SmtpDefaults {
+  std::string from;
+  std::string smarthost;
+  std::string hello = "localhost";
+  std::string auth_username;
+  Secret auth_password;
+  Secret auth_secret;
+  std::string auth_identity;
+  bool require_tls = true;
+  TlsOptions tls;
+};
+
 // What `global` sets for every receiver.
 struct GlobalDefaults {
   Millis resolve_timeout = std::chrono::minutes(5);
@@ -22,6 +35,7 @@ struct GlobalDefaults {
   Secret slack_app_token;
   std::string slack_app_url = "https://slack.com/api/chat.postMessage";
   std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
+  SmtpDefaults smtp;
 };
 
 // As ConfigReader::SecretValue, without any space around the content.
@@ -36,14 +50,22 @@ void CheckUrl(ConfigReader& reader, std::string_view key, const std::string& url
 std::vector<model::Matcher> ReadMatchers(ConfigReader& reader, std::string_view key,
                                          std::string_view match_key, std::string_view match_re_key);
 
+// `tls_config`.
+TlsOptions ReadTlsOptions(ConfigReader reader);
+
 HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions defaults);
 
 std::vector<ReceiverConfig> ReadReceivers(ConfigReader& root, const GlobalDefaults& global,
                                           FileSystem& files);
 
+// email_config.cc
+void ReadSmtpDefaults(ConfigReader& global, FileSystem& files, SmtpDefaults& smtp);
+EmailConfig ReadEmail(ConfigReader& reader, const GlobalDefaults& global, FileSystem& files);
+
 // A receiver's settings with Alertmanager's default templates.
 SlackConfig DefaultSlackConfig();
 PagerDutyConfig DefaultPagerDutyConfig();
+EmailConfig DefaultEmailConfig();  // Without headers.
 
 std::vector<NamedTimeInterval> ReadTimeIntervals(ConfigReader& root, std::string_view key);
 

@@ -102,16 +102,21 @@ void DeliveryWorker::Send(Delivery delivery) {
   const auto notification = DecodeNotification(delivery.payload);
   flight.delivery = std::move(delivery);
   if (!notification.ok()) {
-    const Verdict verdict{Outcome::kGiveUp, FailureReason::kOther, Millis(0), false,
-                          notification.error().message};
-    source_.Settle(flight.delivery, verdict);
+    GiveUp(std::move(flight.delivery), FailureReason::kOther, notification.error().message);
     return;
   }
-  EncodedMessage message = flight.settings.receiver->Encode(*notification, clock_.WallNow());
+  Occasion occasion{clock_.WallNow(), flight.delivery.created_at, integration_, {}};
+  const auto settled = settled_recipients_.find(flight.delivery.id);
+  if (settled != settled_recipients_.end()) occasion.settled_recipients = settled->second;
+  EncodedMessage message = flight.settings.receiver->Encode(*notification, occasion);
   for (const std::string& note : message.notes) {
     text_problems_.Add();
     LogWarning("a notification's text is not as configured",
                {{"integration", integration_}, {"problem", note}});
+  }
+  if (message.unsendable) {
+    GiveUp(std::move(flight.delivery), FailureReason::kClientError, *message.unsendable);
+    return;
   }
   const SteadyTime deadline = flight.started_at + flight.settings.timeout;
   {
@@ -127,6 +132,18 @@ void DeliveryWorker::Send(Delivery delivery) {
   MutexLock lock(mutex_);
   const auto sent = flights_.find(token);
   if (sent != flights_.end()) sent->second.request = id;
+}
+
+void DeliveryWorker::GiveUp(Delivery delivery, FailureReason reason, std::string error) {
+  Verdict verdict;
+  verdict.outcome = Outcome::kGiveUp;
+  verdict.reason = reason;
+  verdict.error = std::move(error);
+  ++delivery.attempts;
+  delivery.last_error = verdict.error;
+  metrics_.attempts.Add();
+  metrics_.CountFailure(reason);
+  source_.Settle(delivery, verdict);
 }
 
 void DeliveryWorker::Conclude(std::uint64_t token, HttpExchange exchange) {
@@ -152,6 +169,7 @@ void DeliveryWorker::Finish(std::uint64_t token, HttpExchange exchange) {
   Verdict verdict = JudgeExchange(exchange, receiver.answer_rules(), wall);
   verdict.error = Redact(std::move(verdict.error), receiver.Secrets());
   Delivery& delivery = flight.delivery;
+  NoteRecipients(delivery, verdict, receiver);
   ++delivery.attempts;
   delivery.last_error = verdict.error;
   metrics_.request_seconds.Observe(ToSeconds(now - flight.started_at));
@@ -167,6 +185,36 @@ void DeliveryWorker::Finish(std::uint64_t token, HttpExchange exchange) {
   }
   source_.Settle(delivery, verdict);
   Pump();
+}
+
+void DeliveryWorker::NoteRecipients(const Delivery& delivery, Verdict& verdict,
+                                    const Receiver& receiver) {
+  for (const std::string& refused : verdict.refused_recipients) {
+    metrics_.CountRefusedRecipient();
+    LogError("a mail's recipient was refused for good",
+             {{"integration", integration_},
+              {"group", delivery.group_key},
+              {"recipient", Redact(refused, receiver.Secrets())}});
+  }
+  const auto known = settled_recipients_.find(delivery.id);
+  if (verdict.outcome == Outcome::kGiveUp && !verdict.refused_recipients.empty() &&
+      known != settled_recipients_.end()) {
+    // The others have had it since an earlier attempt.
+    verdict.outcome = Outcome::kDelivered;
+    verdict.error.clear();
+  }
+  if (verdict.outcome != Outcome::kRetryLater) {
+    settled_recipients_.erase(delivery.id);
+    return;
+  }
+  if (verdict.settled_recipients.empty()) return;
+  auto& settled = settled_recipients_[delivery.id];
+  settled.insert(settled.end(), verdict.settled_recipients.begin(),
+                 verdict.settled_recipients.end());
+  // Those of deliveries that expired or moved away.
+  if (settled_recipients_.size() > kMaxRemembered) {
+    settled_recipients_.erase(settled_recipients_.begin());
+  }
 }
 
 void DeliveryWorker::SleepUntil(SteadyTime when) {

@@ -64,8 +64,12 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
  private:
   void Pump();
   void Send(Delivery delivery);
+  // An attempt that cannot be made.
+  void GiveUp(Delivery delivery, FailureReason reason, std::string error);
   void Conclude(std::uint64_t token, HttpExchange exchange);  // Of the client's thread.
   void Finish(std::uint64_t token, HttpExchange exchange);
+  // Reports and remembers what became of the recipients of a mail.
+  void NoteRecipients(const Delivery& delivery, Verdict& verdict, const Receiver& receiver);
   void SleepUntil(SteadyTime when);
 
   struct Flight {
@@ -87,8 +91,13 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
   bool closed_ GUARDED_BY(mutex_) = false;
   std::map<std::uint64_t, Flight> flights_ GUARDED_BY(mutex_);
 
+  // What became of a mail's recipients is known here alone: after a restart all of them
+  // get it again, under the same Message-Id.
+  static constexpr std::size_t kMaxRemembered = 1000;
+
   // Of the lane alone.
   Backoff backoff_;
+  std::map<std::int64_t, std::vector<std::string>> settled_recipients_;  // By delivery.
   std::uint64_t next_token_ = 1;
   std::optional<std::pair<SteadyTime, TaskId>> sleep_;
   std::unique_ptr<Executor> owned_lane_;  // Last: its tasks use what is above.

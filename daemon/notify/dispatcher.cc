@@ -66,7 +66,8 @@ bool Group::IsOpen(std::uint64_t fingerprint) const {
 }
 
 IntegrationTraits TraitsOf(const IntegrationConfig& integration) {
-  const bool waits = std::holds_alternative<SlackConfig>(integration.settings);
+  const bool waits = std::holds_alternative<SlackConfig>(integration.settings) ||
+                     std::holds_alternative<EmailConfig>(integration.settings);
   return {integration.send_resolved, !waits};
 }
 
@@ -75,9 +76,9 @@ GroupRow RowOf(const Group& group, Moment now) {
 }
 
 Dispatcher::Dispatcher(std::shared_ptr<const NotifyConfig> config)
-    : config_(std::move(config)), routes_(config_) {}
+    : config_(std::move(config)), routes_(std::make_shared<const RouteTree>(config_)) {}
 
-Step Dispatcher::Restore(StoredState stored, Moment now) {
+Step Dispatcher::Restore(StoredState stored, const ReceiverNames& renamed, Moment now) {
   for (auto& [alert, resolved] : stored.alerts) {
     AlertPtr restored = RestoreAlert(std::move(alert), resolved, now, config_->resolve_timeout);
     alerts_[restored->fingerprint] = std::move(restored);
@@ -95,17 +96,22 @@ Step Dispatcher::Restore(StoredState stored, Moment now) {
     const auto group = groups.find(row.group);
     if (group != groups.end()) group->second.log[row.integration] = std::move(row.entry);
   }
-  return Rebuild(std::move(groups), now);
+  return RebuildRenamed(groups, renamed, now);
 }
 
 Step Dispatcher::TakeOver(const Dispatcher& old, const ReceiverNames& renamed, Moment now) {
   alerts_ = old.alerts_;
   silences_ = old.silences_;
   active_silences_ = old.active_silences_;
+  return RebuildRenamed(old.groups_, renamed, now);
+}
+
+Step Dispatcher::RebuildRenamed(const std::map<GroupId, Group>& old_groups,
+                                const ReceiverNames& renamed, Moment now) {
   std::map<GroupId, Group> groups;
   std::vector<GroupId> left;
   std::set<GroupId> moved;
-  for (const auto& [id, group] : old.groups_) {
+  for (const auto& [id, group] : old_groups) {
     const auto name = renamed.find(id.second);
     if (name == renamed.end()) {
       groups.emplace(id, group);
@@ -179,7 +185,7 @@ void Dispatcher::DropUnknownIntegrations(Group& group) const {
 
 void Dispatcher::PlaceRestored(const TrackedAlert& alert,
                                const std::map<GroupId, Group>& old_groups, Moment now) {
-  for (const RouteNode* node : routes_.Match(alert.alert.labels)) {
+  for (const RouteNode* node : routes_->Match(alert.alert.labels)) {
     const GroupId id = IdOf(*node, alert.alert.labels);
     const auto old = old_groups.find(id);
     // Of what has ended, only what somebody still believes to fire is of interest.
@@ -225,7 +231,7 @@ AlertPtr Dispatcher::FindAlert(const Step& step, std::uint64_t fingerprint) cons
 
 bool Dispatcher::AnyGroupKnows(const Step& step, const model::Labels& labels,
                                std::uint64_t fingerprint) const {
-  for (const RouteNode* node : routes_.Match(labels)) {
+  for (const RouteNode* node : routes_->Match(labels)) {
     const Group* group = Current(step, IdOf(*node, labels));
     if (group && group->Knows(fingerprint)) return true;
   }
@@ -270,7 +276,7 @@ Result<Step> Dispatcher::PlanAccept(std::vector<model::Alert> batch, Moment now,
 void Dispatcher::PlaceAlert(Step& step, const TrackedAlert* known, const TrackedAlert& alert,
                             Moment now) const {
   const bool starts = !alert.resolved && (!known || known->resolved);
-  for (const RouteNode* node : routes_.Match(alert.alert.labels)) {
+  for (const RouteNode* node : routes_->Match(alert.alert.labels)) {
     const GroupId id = IdOf(*node, alert.alert.labels);
     const Group* group = Current(step, id);
     if (!group) {
@@ -342,54 +348,6 @@ const std::vector<IntegrationConfig>& Dispatcher::IntegrationsOf(const Group& gr
   static const std::vector<IntegrationConfig> kNone;
   const ReceiverConfig* receiver = config_->FindReceiver(group.id.second);
   return receiver ? receiver->integrations : kNone;
-}
-
-std::vector<std::string> Dispatcher::ReceiversOf(const model::Labels& labels) const {
-  std::vector<std::string> names;
-  for (const RouteNode* node : routes_.Match(labels)) {
-    const std::string& name = node->config->receiver;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  return names;
-}
-
-Inhibitor Dispatcher::MakeInhibitor() const {
-  Inhibitor inhibitor(config_->inhibit_rules);
-  for (const auto& [fingerprint, alert] : alerts_) {
-    if (!alert->resolved) inhibitor.AddSource(*alert);
-  }
-  return inhibitor;
-}
-
-Judgement Dispatcher::Judge(const Group& group, const TrackedAlert& alert,
-                            const Inhibitor& inhibitor, WallTime now) const {
-  Judgement judgement;
-  for (const auto& [id, silence] : silences_) {
-    if (silence.Mutes(alert.alert.labels, now)) judgement.silenced_by.push_back(id);
-  }
-  judgement.inhibited_by = inhibitor.InhibitedBy(alert.alert.labels, alert.fingerprint);
-  if (group.route) {
-    for (const std::string& name : group.route->mute_time_intervals) {
-      if (config_->time_intervals.at(name).Contains(now)) judgement.muted_by.push_back(name);
-    }
-    const auto& active = group.route->active_time_intervals;
-    const bool inactive = std::none_of(active.begin(), active.end(), [&](const auto& name) {
-      return config_->time_intervals.at(name).Contains(now);
-    });
-    if (inactive) {
-      judgement.muted_by.insert(judgement.muted_by.end(), active.begin(), active.end());
-    }
-  }
-  if (!judgement.silenced_by.empty()) {
-    judgement.quiet = Quiet::kSilenced;
-  } else if (!judgement.muted_by.empty()) {
-    judgement.quiet = Quiet::kMuted;
-  } else if (!judgement.inhibited_by.empty()) {
-    judgement.quiet = Quiet::kInhibited;
-  } else if (!group.route && !alert.resolved) {
-    judgement.quiet = Quiet::kUnrouted;
-  }
-  return judgement;
 }
 
 }  // namespace tocsin::notify

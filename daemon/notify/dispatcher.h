@@ -18,6 +18,7 @@
 
 #include "daemon/base/result.h"
 #include "daemon/notify/inhibition.h"
+#include "daemon/notify/judge.h"
 #include "daemon/notify/moment.h"
 #include "daemon/notify/notification.h"
 #include "daemon/notify/notification_log.h"
@@ -56,12 +57,25 @@ struct Step {
   std::size_t refused = 0;            // Notifications put off because the outbox is full.
 };
 
-// Why an alert of a group may not be told.
-struct Judgement {
-  std::vector<std::string> silenced_by;
-  std::vector<std::uint64_t> inhibited_by;
-  std::vector<std::string> muted_by;
-  Quiet quiet = Quiet::kNone;
+// What a listing is made of: taken at one moment, and free of any lock from then on.
+struct AlertsView {
+  struct OfGroup {
+    GroupId id;
+    model::Labels labels;
+    const RouteConfig* route = nullptr;  // Of `config`.
+    bool flushed = false;
+    SteadyTime next_flush{};
+    std::vector<AlertPtr> members;
+  };
+  std::shared_ptr<const NotifyConfig> config;
+  std::shared_ptr<const RouteTree> routes;
+  std::vector<AlertPtr> alerts;   // By fingerprint.
+  std::vector<Silence> silences;  // Active ones, by id.
+  std::vector<OfGroup> groups;    // By id.
+
+  Judge MakeJudge(WallTime now) const;  // The view must outlive it.
+  // The receivers that the routes name for these labels, in their order, each once.
+  std::vector<std::string> ReceiversOf(const model::Labels& labels) const;
 };
 
 // How much may be known after a batch.
@@ -74,12 +88,12 @@ class Dispatcher {
  public:
   explicit Dispatcher(std::shared_ptr<const NotifyConfig> config);
 
-  // What the last process left, routed by this configuration. The step clears
-  // from the disk what nothing refers to any more.
-  Step Restore(StoredState stored, Moment now);
-  // The same for what another configuration's dispatcher knows. What a receiver of
-  // `renamed` (old name to new) was told, the one of the new name was told.
+  // What the last process left, routed by this configuration. What a receiver of
+  // `renamed` (old name to new) was told, the one of the new name was told. The step
+  // clears from the disk what nothing refers to any more.
   using ReceiverNames = std::map<std::string, std::string>;
+  Step Restore(StoredState stored, const ReceiverNames& renamed, Moment now);
+  // The same for what another configuration's dispatcher knows.
   Step TakeOver(const Dispatcher& old, const ReceiverNames& renamed, Moment now);
 
   // Beyond `limits` alerts are left out and counted in the step: new ones, and news
@@ -106,20 +120,20 @@ class Dispatcher {
   const std::map<std::string, Silence>& silences() const { return silences_; }
   const std::shared_ptr<const NotifyConfig>& config() const { return config_; }
 
-  // An Inhibitor over the alerts that fire now.
-  Inhibitor MakeInhibitor() const;
-  Judgement Judge(const Group& group, const TrackedAlert& alert, const Inhibitor& inhibitor,
-                  WallTime now) const;
+  // Copies no more than a listing needs.
+  AlertsView View(WallTime now) const;
+  // Over what is known now; not to be kept beyond the next step.
+  Judge MakeJudge(WallTime now) const;
   const std::vector<IntegrationConfig>& IntegrationsOf(const Group& group) const;
-  // The receivers that the routes name for these labels, in their order, each once.
-  std::vector<std::string> ReceiversOf(const model::Labels& labels) const;
   // What a flush of this group for `integration` would decide now.
-  Decision Foresee(const Group& group, const IntegrationConfig& integration,
-                   const Inhibitor& inhibitor, WallTime now) const;
+  Decision Foresee(const Group& group, const IntegrationConfig& integration, const Judge& judge,
+                   WallTime now) const;
 
  private:
   struct Look;  // What one PlanDue sees (dispatcher_flush.cc).
 
+  Step RebuildRenamed(const std::map<GroupId, Group>& old_groups, const ReceiverNames& renamed,
+                      Moment now);
   Step Rebuild(std::map<GroupId, Group> old_groups, Moment now);
   void DropUnknownIntegrations(Group& group) const;
   void PlaceRestored(const TrackedAlert& alert, const std::map<GroupId, Group>& old_groups,
@@ -141,11 +155,12 @@ class Dispatcher {
   void ForgetUnused(Look& look) const;
   std::vector<MemberState> States(Look& look, const Group& group) const;
   AlertPtr FindAlert(const Step& step, std::uint64_t fingerprint) const;
+  std::vector<const Silence*> ActiveSilences(WallTime now) const;
   Notification Compose(const Look& look, const Group& group, const Decision& decision) const;
   bool UsesIntervals(const Group& group) const;
 
   std::shared_ptr<const NotifyConfig> config_;
-  RouteTree routes_;
+  std::shared_ptr<const RouteTree> routes_;
   std::map<std::uint64_t, AlertPtr> alerts_;
   std::map<GroupId, Group> groups_;
   std::map<std::string, Silence> silences_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "daemon/base/text.h"
@@ -37,21 +38,23 @@ struct Dispatcher::Look {
   Moment now;
   const Outbox& outbox;
   Step step;
-  Inhibitor inhibitor;
+  std::optional<Judge> judge;
   std::map<std::string, std::size_t> planned;  // Deliveries of this step, by integration.
 };
 
 Step Dispatcher::PlanDue(Moment now, const Outbox& outbox) const {
-  Look look{now, outbox, {}, Inhibitor(config_->inhibit_rules), {}};
+  Look look{now, outbox, {}, std::nullopt, {}};
   for (const Delivery& expired : outbox.Expired(now)) {
     look.step.changes.dropped_deliveries.push_back(expired.id);
     PlanUntell(expired, outbox, look.step);
   }
   EndExpired(look);
+  Inhibitor inhibitor(config_->inhibit_rules);
   for (const auto& [fingerprint, tracked] : alerts_) {
     const AlertPtr alert = FindAlert(look.step, fingerprint);
-    if (!alert->resolved) look.inhibitor.AddSource(*alert);
+    if (!alert->resolved) inhibitor.AddSource(*alert);
   }
+  look.judge.emplace(*config_, ActiveSilences(now.wall), std::move(inhibitor), now.wall);
   LookAtSilences(look);
   for (const auto& [id, group] : groups_) {
     const Group* current = Current(look.step, id);
@@ -119,7 +122,7 @@ std::vector<MemberState> Dispatcher::States(Look& look, const Group& group) cons
   for (const std::uint64_t fingerprint : group.members) {
     const AlertPtr alert = FindAlert(look.step, fingerprint);
     if (!alert) continue;
-    const Judgement judgement = Judge(group, *alert, look.inhibitor, look.now.wall);
+    const Judgement judgement = look.judge->Of(group.route, *alert);
     members.push_back({fingerprint, alert->resolved, judgement.quiet});
   }
   return members;
@@ -188,12 +191,12 @@ bool Dispatcher::FlushIntegration(Look& look, Group& group, const IntegrationCon
 }
 
 Decision Dispatcher::Foresee(const Group& group, const IntegrationConfig& integration,
-                             const Inhibitor& inhibitor, WallTime now) const {
+                             const Judge& judge, WallTime now) const {
   std::vector<MemberState> members;
   for (const std::uint64_t fingerprint : group.members) {
     const auto alert = alerts_.find(fingerprint);
     if (alert == alerts_.end()) continue;
-    const Judgement judgement = Judge(group, *alert->second, inhibitor, now);
+    const Judgement judgement = judge.Of(group.route, *alert->second);
     members.push_back({fingerprint, alert->second->resolved, judgement.quiet});
   }
   const auto entry = group.log.find(integration.id);

@@ -49,8 +49,11 @@ Result<> NotifierImpl::Restore(std::shared_ptr<const NotifyConfig> config) {
     TOCSIN_ASSIGN_OR_RETURN(StoredState stored, db_->Load());
     const Moment now = Moment::Of(clock_);
     outbox_.Restore(stored.deliveries, now);
+    channels_ = std::move(stored.channels);
+    renamed_ = FindRenamed(*config, receivers);
+    channels_ = ChannelsOf(receivers);
     auto dispatcher = std::make_unique<Dispatcher>(std::move(config));
-    Step step = dispatcher->Restore(std::move(stored), now);
+    Step step = dispatcher->Restore(std::move(stored), renamed_, now);
     {
       MutexLock state(state_);
       dispatcher_ = std::move(dispatcher);
@@ -60,7 +63,6 @@ Result<> NotifierImpl::Restore(std::shared_ptr<const NotifyConfig> config) {
   Orphans orphans;
   {
     MutexLock writer(writer_);
-    NoteChannels(receivers);
     orphans = SettleOrphans(Moment::Of(clock_));
   }
   UpdateWorkers(std::move(receivers));
@@ -287,7 +289,8 @@ Result<> NotifierImpl::Reload(std::shared_ptr<const NotifyConfig> config) {
     // Written for the new one while the old one still stands: an error changes nothing.
     TOCSIN_RETURN_IF_ERROR(db_->Write(step.changes));
     dispatcher->Apply(std::move(step));
-    NoteChannels(receivers);
+    channels_ = ChannelsOf(receivers);
+    channels_written_ = false;
     for (const auto& [old_name, name] : renamed) renamed_[old_name] = name;
     MutexLock state(state_);
     dispatcher_.swap(dispatcher);

@@ -75,8 +75,8 @@ class NotifierImpl : public Notifier, private DeliverySource {
   Result<Receivers> MakeReceivers(const NotifyConfig& config);
 
   // notifier_orphans.cc
-  // The receivers of the present configuration that `next` has under another name:
-  // the same kinds of integration on the same channels.
+  // The receivers of the configuration before, whose channels_ are known, that `next` has
+  // under another name: the same kinds of integration on the same channels.
   Dispatcher::ReceiverNames FindRenamed(const NotifyConfig& next, const Receivers& receivers)
       REQUIRES_LOCK(writer_);
   struct Orphans {
@@ -84,10 +84,11 @@ class NotifierImpl : public Notifier, private DeliverySource {
     std::vector<Delivery> dropped;
   };
   // Deliveries of integrations that the configuration does not have: those of a
-  // renamed receiver go to it, the others are dropped.
+  // renamed receiver go to it, the others are dropped. Once there are none left, the
+  // present channels are noted for the next start: a crash before that finds the old ones.
   Orphans SettleOrphans(Moment now) REQUIRES_LOCK(writer_);
   void Report(const Orphans& orphans);
-  void NoteChannels(const Receivers& receivers) REQUIRES_LOCK(writer_);
+  static IntegrationChannels ChannelsOf(const Receivers& receivers);
   // Brings the workers in line with `receivers`; ends those that are gone.
   void UpdateWorkers(Receivers receivers);
   void UpdateHeartbeat();
@@ -103,6 +104,7 @@ class NotifierImpl : public Notifier, private DeliverySource {
   void RetrySettlements(Moment now) REQUIRES_LOCK(writer_);
   std::string NewSilenceId() REQUIRES_LOCK(writer_);
 
+  AlertsView View(WallTime now) const;
   void RunDue();
   void Schedule();  // Sees to it that RunDue runs when it is next needed.
   void WakeWorkers(const std::set<std::string>& integrations);
@@ -122,8 +124,9 @@ class NotifierImpl : public Notifier, private DeliverySource {
   std::unique_ptr<StateDb> db_ GUARDED_BY(writer_);
   std::vector<Settlement> unsettled_ GUARDED_BY(writer_);  // Ended, but not yet on disk.
   std::mt19937_64 random_ GUARDED_BY(writer_);
-  std::map<std::string, std::string> channels_ GUARDED_BY(writer_);  // Of each integration.
-  Dispatcher::ReceiverNames renamed_ GUARDED_BY(writer_);            // Since the start.
+  IntegrationChannels channels_ GUARDED_BY(writer_);
+  bool channels_written_ GUARDED_BY(writer_) = false;
+  Dispatcher::ReceiverNames renamed_ GUARDED_BY(writer_);  // By this start or since.
   bool stopped_ GUARDED_BY(writer_) = false;
   bool disk_fails_ GUARDED_BY(writer_) = false;
 

@@ -1,9 +1,11 @@
 // Deliveries whose receiver the configuration does not have any more.
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/base/text.h"
 #include "daemon/notify/notifier_impl.h"
 
 namespace tocsin::notify {
@@ -19,42 +21,38 @@ std::string ReceiverOf(const std::string& integration) {
 
 // What tells a receiver from others, its name apart: each integration's kind and
 // number ("/slack/0") and channel.
-using Channels = std::vector<std::pair<std::string, std::string>>;
+using Channels = std::map<std::string, std::string>;
 
-template <class ChannelOf>
-Channels ChannelsOf(const ReceiverConfig& receiver, ChannelOf channel_of) {
-  Channels channels;
-  for (const IntegrationConfig& integration : receiver.integrations) {
-    channels.emplace_back(integration.id.substr(receiver.name.size()), channel_of(integration.id));
+std::map<std::string, Channels> ByReceiver(const IntegrationChannels& channels) {
+  std::map<std::string, Channels> receivers;
+  for (const auto& [id, channel] : channels) {
+    const std::string receiver = ReceiverOf(id);
+    receivers[receiver][id.substr(receiver.size())] = channel;
   }
-  return channels;
+  return receivers;
 }
 
 }  // namespace
 
-void NotifierImpl::NoteChannels(const Receivers& receivers) {
-  channels_.clear();
-  for (const auto& [id, settings] : receivers) channels_[id] = settings.receiver->ChannelKey();
+IntegrationChannels NotifierImpl::ChannelsOf(const Receivers& receivers) {
+  IntegrationChannels channels;
+  for (const auto& [id, settings] : receivers) {
+    channels[id] = Sha256Hex(settings.receiver->ChannelKey());
+  }
+  return channels;
 }
 
 Dispatcher::ReceiverNames NotifierImpl::FindRenamed(const NotifyConfig& next,
                                                     const Receivers& receivers) {
   Dispatcher::ReceiverNames renamed;
-  const NotifyConfig& present = *planner().config();
-  for (const ReceiverConfig& old : present.receivers) {
-    if (next.FindReceiver(old.name) != nullptr || old.integrations.empty()) continue;
-    const auto channels = ChannelsOf(old, [this](const std::string& id) {
-      writer_.AssertHeld();
-      return channels_.at(id);
+  const auto old = ByReceiver(channels_);
+  const auto present = ByReceiver(ChannelsOf(receivers));
+  for (const auto& [name, channels] : old) {
+    if (next.FindReceiver(name) != nullptr) continue;
+    const auto same = std::find_if(present.begin(), present.end(), [&](const auto& receiver) {
+      return !old.count(receiver.first) && receiver.second == channels;
     });
-    const auto same = std::find_if(
-        next.receivers.begin(), next.receivers.end(), [&](const ReceiverConfig& receiver) {
-          return present.FindReceiver(receiver.name) == nullptr &&
-                 channels == ChannelsOf(receiver, [&receivers](const std::string& id) {
-                   return receivers.at(id).receiver->ChannelKey();
-                 });
-        });
-    if (same != next.receivers.end()) renamed[old.name] = same->name;
+    if (same != present.end()) renamed[name] = same->first;
   }
   return renamed;
 }
@@ -62,9 +60,13 @@ Dispatcher::ReceiverNames NotifierImpl::FindRenamed(const NotifyConfig& next,
 NotifierImpl::Orphans NotifierImpl::SettleOrphans(Moment now) {
   Orphans orphans;
   Step step;
+  bool all_settled = true;
   for (const notify::Outbox::Waiting& waiting : outbox_.List()) {
-    // What is in flight has ended and only waits for the disk.
-    if (waiting.in_flight || channels_.count(waiting.delivery.integration)) continue;
+    if (channels_.count(waiting.delivery.integration)) continue;
+    if (waiting.in_flight) {  // It has ended and only waits for the disk.
+      all_settled = false;
+      continue;
+    }
     Delivery delivery = waiting.delivery;
     const std::string receiver = ReceiverOf(delivery.integration);
     std::string name = receiver;
@@ -80,7 +82,10 @@ NotifierImpl::Orphans NotifierImpl::SettleOrphans(Moment now) {
       continue;
     }
     auto payload = db_->LoadPayload(delivery.id);
-    if (!payload.ok()) continue;  // Tried again at the next look.
+    if (!payload.ok()) {  // Tried again at the next look.
+      all_settled = false;
+      continue;
+    }
     step.changes.dropped_deliveries.push_back(delivery.id);
     delivery.id = 0;
     delivery.integration = moved_to;
@@ -89,7 +94,10 @@ NotifierImpl::Orphans NotifierImpl::SettleOrphans(Moment now) {
     orphans.moved.push_back(delivery);
     step.changes.deliveries.push_back(std::move(delivery));
   }
+  const bool notes_channels = all_settled && !channels_written_;
+  if (notes_channels) step.changes.channels = channels_;
   if (step.changes.empty() || !Commit(std::move(step), now).ok()) return {};
+  if (notes_channels) channels_written_ = true;
   return orphans;
 }
 

@@ -12,9 +12,9 @@ void AddUnique(std::vector<std::string>& list, const std::string& text) {
 }
 
 // What one group says of one of its alerts.
-AlertStatus StatusIn(const Dispatcher& dispatcher, const Group& group, const TrackedAlert& tracked,
-                     const Inhibitor& inhibitor, WallTime now) {
-  const Judgement judgement = dispatcher.Judge(group, tracked, inhibitor, now);
+AlertStatus StatusIn(const AlertsView::OfGroup& group, const TrackedAlert& tracked,
+                     const Judge& judge) {
+  const Judgement judgement = judge.Of(group.route, tracked);
   AlertStatus status;
   status.alert = tracked.alert;
   status.fingerprint = tracked.fingerprint;
@@ -76,47 +76,48 @@ std::vector<AlertStatus> NotifierImpl::Alerts() const {
   return list;
 }
 
+AlertsView NotifierImpl::View(WallTime now) const {
+  MutexLock state(state_);
+  return dispatcher_->View(now);
+}
+
 std::vector<AlertStatus> NotifierImpl::KnownAlerts() const {
   const WallTime now = clock_.WallNow();
-  MutexLock state(state_);
-  const Inhibitor inhibitor = dispatcher_->MakeInhibitor();
+  const AlertsView view = View(now);
+  const Judge judge = view.MakeJudge(now);
   std::map<std::uint64_t, AlertStatus> statuses;
-  for (const auto& [id, group] : dispatcher_->groups()) {
-    for (const std::uint64_t fingerprint : group.members) {
-      const auto alert = dispatcher_->alerts().find(fingerprint);
-      if (alert == dispatcher_->alerts().end()) continue;
-      AlertStatus status = StatusIn(*dispatcher_, group, *alert->second, inhibitor, now);
-      const auto [known, added] = statuses.emplace(fingerprint, status);
+  for (const AlertsView::OfGroup& group : view.groups) {
+    for (const AlertPtr& alert : group.members) {
+      AlertStatus status = StatusIn(group, *alert, judge);
+      const auto [known, added] = statuses.emplace(alert->fingerprint, status);
       if (added) {
-        known->second.receivers = dispatcher_->ReceiversOf(alert->second->alert.labels);
+        known->second.receivers = view.ReceiversOf(alert->alert.labels);
       } else {
         Merge(known->second, status);
       }
     }
   }
   std::vector<AlertStatus> list;
+  list.reserve(statuses.size());
   for (auto& [fingerprint, status] : statuses) list.push_back(std::move(status));
   return list;
 }
 
 std::vector<GroupStatus> NotifierImpl::Groups() const {
   const Moment now = Moment::Of(clock_);
+  const AlertsView view = View(now.wall);
+  const Judge judge = view.MakeJudge(now.wall);
   std::vector<GroupStatus> list;
-  {
-    MutexLock state(state_);
-    const Inhibitor inhibitor = dispatcher_->MakeInhibitor();
-    for (const auto& [id, group] : dispatcher_->groups()) {
-      GroupStatus status{id.first, group.labels, id.second, now.WallAt(group.next_flush), {}};
-      for (const std::uint64_t fingerprint : group.members) {
-        const auto alert = dispatcher_->alerts().find(fingerprint);
-        if (alert == dispatcher_->alerts().end() || alert->second->resolved) continue;
-        AlertStatus& member = status.alerts.emplace_back(
-            StatusIn(*dispatcher_, group, *alert->second, inhibitor, now.wall));
-        member.receivers = dispatcher_->ReceiversOf(alert->second->alert.labels);
-        std::sort(member.receivers.begin(), member.receivers.end());
-      }
-      if (!status.alerts.empty()) list.push_back(std::move(status));
+  for (const AlertsView::OfGroup& group : view.groups) {
+    GroupStatus status{
+        group.id.first, group.labels, group.id.second, now.WallAt(group.next_flush), {}};
+    for (const AlertPtr& alert : group.members) {
+      if (alert->resolved) continue;
+      AlertStatus& member = status.alerts.emplace_back(StatusIn(group, *alert, judge));
+      member.receivers = view.ReceiversOf(alert->alert.labels);
+      std::sort(member.receivers.begin(), member.receivers.end());
     }
+    if (!status.alerts.empty()) list.push_back(std::move(status));
   }
   std::stable_sort(list.begin(), list.end(), [](const GroupStatus& a, const GroupStatus& b) {
     if (a.labels == b.labels) return a.receiver < b.receiver;
@@ -159,7 +160,7 @@ std::vector<DeliveryStatus> NotifierImpl::Explain(std::uint64_t fingerprint) con
   const Moment now = Moment::Of(clock_);
   const auto waiting = outbox_.List();
   MutexLock state(state_);
-  const Inhibitor inhibitor = dispatcher_->MakeInhibitor();
+  const Judge judge = dispatcher_->MakeJudge(now.wall);
   std::vector<DeliveryStatus> list;
   for (const auto& [id, group] : dispatcher_->groups()) {
     const auto alert = dispatcher_->alerts().find(fingerprint);
@@ -182,9 +183,9 @@ std::vector<DeliveryStatus> NotifierImpl::Explain(std::uint64_t fingerprint) con
         status.told_at = entry->second.told_at;
         status.last_reason = entry->second.reason;
       }
-      status.verdict = dispatcher_->Foresee(group, integration, inhibitor, now.wall).reason;
+      status.verdict = dispatcher_->Foresee(group, integration, judge, now.wall).reason;
       if (member) {
-        status.quiet = dispatcher_->Judge(group, *alert->second, inhibitor, now.wall).quiet;
+        status.quiet = judge.Of(group.route, *alert->second).quiet;
       }
       for (const notify::Outbox::Waiting& item : waiting) {
         const Delivery& delivery = item.delivery;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -93,15 +94,33 @@ struct WebhookConfig {
   std::int64_t max_alerts = 0;  // 0: all.
 };
 
+// email_configs: mail by SMTP.
+struct EmailConfig {
+  std::string to, from;    // (template) Lists of addresses; `from` of one.
+  std::string host, port;  // `smarthost`. TLS from the first byte on port 465.
+  std::string hello = "localhost";
+  std::string auth_username;  // Empty: no authentication.
+  Secret auth_password;       // For PLAIN and LOGIN.
+  Secret auth_secret;         // For CRAM-MD5.
+  std::string auth_identity;
+  bool require_tls = true;  // STARTTLS or nothing; false: no STARTTLS.
+  TlsOptions tls;
+  // By name, in Go's spelling ("Reply-To"); Subject, To and From among them. Value is a template.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string html, text;  // (template)
+
+  static constexpr std::string_view kImplicitTlsPort = "465";
+};
+
 // One entry of a receiver's `*_configs`.
 struct IntegrationConfig {
-  std::variant<SlackConfig, PagerDutyConfig, WebhookConfig> settings;
+  std::variant<SlackConfig, PagerDutyConfig, WebhookConfig, EmailConfig> settings;
   std::string id;  // "RECEIVER/slack/0": names it in the log, metrics and the database.
   bool send_resolved = true;
   Millis timeout{0};  // Of one attempt; 0: kDefaultAttemptTimeout.
   HttpOptions http;
 
-  // "slack", "pagerduty", "webhook".
+  // "slack", "pagerduty", "webhook", "email".
   std::string_view Kind() const;
 
   static constexpr Millis kDefaultAttemptTimeout = std::chrono::seconds(30);

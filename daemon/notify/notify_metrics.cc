@@ -10,6 +10,11 @@ const std::vector<double> kLatencyBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 const std::vector<double> kRequestBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                             0.5,   1,    2.5,   5,    10,  30};
 
+Counter RefusedRecipients(MetricRegistry& registry) {
+  return registry.Counter("tocsin_mail_recipients_refused_total",
+                          "Recipients of mails whom the mail server refused for good.");
+}
+
 }  // namespace
 
 IntegrationMetrics::IntegrationMetrics(MetricRegistry& registry, const std::string& integration)
@@ -32,6 +37,7 @@ IntegrationMetrics::IntegrationMetrics(MetricRegistry& registry, const std::stri
         "tocsin_notifications_failed_total", "Attempts that failed, by reason.",
         {{"integration", integration}, {"reason", std::string(FailureReasonName(reason))}});
   }
+  if (integration == "email") RefusedRecipients(registry);
 }
 
 void IntegrationMetrics::CountFailure(FailureReason reason) {
@@ -40,6 +46,8 @@ void IntegrationMetrics::CountFailure(FailureReason reason) {
                 {{"integration", integration_}, {"reason", std::string(FailureReasonName(reason))}})
       .Add();
 }
+
+void IntegrationMetrics::CountRefusedRecipient() { RefusedRecipients(*registry_).Add(); }
 
 NotifyMetrics::NotifyMetrics(MetricRegistry& registry)
     : alerts_received(registry.Counter("tocsin_alerts_received_total", "Alerts handed to notify.")),

@@ -9,11 +9,12 @@
 
 namespace tocsin::notify {
 
-// Of one kind of integration ("slack", "pagerduty", "webhook").
+// Of one kind of integration ("slack", "pagerduty", "webhook", "email").
 struct IntegrationMetrics {
   IntegrationMetrics(MetricRegistry& registry, const std::string& integration);
 
   void CountFailure(FailureReason reason);
+  void CountRefusedRecipient();
 
   Counter attempts;           // Attempts, good or bad.
   Histogram latency_seconds;  // From the decision to tell to the receiver's acceptance.

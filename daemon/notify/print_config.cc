@@ -111,6 +111,15 @@ std::string WithoutUser(std::string url) {
   return url.replace(scheme + 3, at - scheme - 3, kHidden);
 }
 
+void PrintTls(Printer& printer, const TlsOptions& tls, int depth) {
+  printer.Line(depth, "tls_config:");
+  printer.PairUnless(depth + 1, "ca_file", tls.ca_file, "");
+  printer.PairUnless(depth + 1, "cert_file", tls.cert_file, "");
+  printer.PairUnless(depth + 1, "key_file", tls.key_file, "");
+  printer.PairUnless(depth + 1, "server_name", tls.server_name, "");
+  printer.Line(depth + 1, fmt::format("insecure_skip_verify: {}", tls.insecure_skip_verify));
+}
+
 void PrintHttp(Printer& printer, const HttpOptions& http, int depth) {
   if (IsUsual(http)) return;
   printer.Line(depth, "http_config:");
@@ -123,13 +132,7 @@ void PrintHttp(Printer& printer, const HttpOptions& http, int depth) {
   }
   printer.PairUnless(depth + 1, "proxy_url", WithoutUser(http.proxy_url), "");
   printer.Line(depth + 1, fmt::format("follow_redirects: {}", http.follow_redirects));
-  const TlsOptions& tls = http.tls;
-  printer.Line(depth + 1, "tls_config:");
-  printer.PairUnless(depth + 2, "ca_file", tls.ca_file, "");
-  printer.PairUnless(depth + 2, "cert_file", tls.cert_file, "");
-  printer.PairUnless(depth + 2, "key_file", tls.key_file, "");
-  printer.PairUnless(depth + 2, "server_name", tls.server_name, "");
-  printer.Line(depth + 2, fmt::format("insecure_skip_verify: {}", tls.insecure_skip_verify));
+  PrintTls(printer, http.tls, depth + 1);
 }
 
 void PrintSlackParts(Printer& printer, const SlackConfig& slack, int depth) {
@@ -236,10 +239,30 @@ void Print(Printer& printer, const WebhookConfig& webhook, int depth) {
   }
 }
 
+void Print(Printer& printer, const EmailConfig& email, int depth) {
+  const EmailConfig usual = DefaultEmailConfig();
+  printer.Pair(depth, "to", email.to);
+  printer.Pair(depth, "from", email.from);
+  printer.Pair(depth, "smarthost", fmt::format("{}:{}", email.host, email.port));
+  printer.Pair(depth, "hello", email.hello);
+  printer.PairUnless(depth, "auth_username", email.auth_username, "");
+  if (!email.auth_password.empty()) printer.Pair(depth, "auth_password", kHidden);
+  if (!email.auth_secret.empty()) printer.Pair(depth, "auth_secret", kHidden);
+  printer.PairUnless(depth, "auth_identity", email.auth_identity, "");
+  printer.Line(depth, fmt::format("require_tls: {}", email.require_tls));
+  PrintTls(printer, email.tls, depth);
+  printer.Line(depth, "headers:");
+  for (const auto& [name, value] : email.headers) {
+    printer.Pair(depth + 1, Quoted(name), value);
+  }
+  printer.PairUnless(depth, "html", email.html, usual.html);
+  printer.PairUnless(depth, "text", email.text, usual.text);
+}
+
 void PrintReceiver(Printer& printer, const ReceiverConfig& receiver) {
   printer.BeginItem();
   printer.Pair(1, "name", receiver.name);
-  for (const std::string_view kind : {"webhook", "pagerduty", "slack"}) {
+  for (const std::string_view kind : {"webhook", "email", "pagerduty", "slack"}) {
     bool first = true;
     for (const IntegrationConfig& integration : receiver.integrations) {
       if (integration.Kind() != kind) continue;

@@ -13,9 +13,9 @@ namespace tocsin::notify {
 namespace {
 
 // What Alertmanager speaks and we do not (yet).
-constexpr std::array<std::string_view, 14> kUnsupportedKinds = {
-    "email",   "opsgenie", "pushover", "victorops", "wechat", "sns",        "telegram",
-    "discord", "webex",    "msteams",  "msteamsv2", "jira",   "rocketchat", "mattermost"};
+constexpr std::array<std::string_view, 13> kUnsupportedKinds = {
+    "opsgenie", "pushover", "victorops", "wechat", "sns",        "telegram",  "discord",
+    "webex",    "msteams",  "msteamsv2", "jira",   "rocketchat", "mattermost"};
 
 std::string DefaultTemplate(std::string_view name) {
   return fmt::format("{{{{ template \"{}\" . }}}}", name);
@@ -172,20 +172,23 @@ ReceiverConfig ReadReceiver(ConfigReader& reader, const GlobalDefaults& global, 
       integration.id = fmt::format("{}/{}/{}", receiver.name, kind, index++);
       integration.send_resolved = entry.Bool("send_resolved", send_resolved);
       integration.timeout = entry.Duration("timeout", Millis(0));
-      integration.http = ReadHttpOptions(entry.Map("http_config"), files, global.http);
+      if (kind != "email") {
+        integration.http = ReadHttpOptions(entry.Map("http_config"), files, global.http);
+      }
       integration.settings = read(entry);
       entry.Finish();
       receiver.integrations.push_back(std::move(integration));
     }
   };
   add("webhook", true, [&](ConfigReader& entry) { return ReadWebhook(entry, files); });
+  add("email", false, [&](ConfigReader& entry) { return ReadEmail(entry, global, files); });
   add("pagerduty", true, [&](ConfigReader& entry) { return ReadPagerDuty(entry, global, files); });
   add("slack", false, [&](ConfigReader& entry) { return ReadSlack(entry, global, files); });
   for (const std::string_view kind : kUnsupportedKinds) {
     const std::string key = std::string(kind) + "_configs";
     if (!reader.Has(key)) continue;
     reader.Fail(key, fmt::format("receivers of kind \"{}\" are not supported; supported: slack, "
-                                 "pagerduty, webhook",
+                                 "pagerduty, webhook, email",
                                  kind));
   }
   reader.Finish();

@@ -131,6 +131,7 @@ std::string_view FailureReasonName(FailureReason reason) {
 }
 
 Verdict JudgeExchange(const HttpExchange& exchange, const AnswerRules& rules, WallTime now) {
+  if (rules.mail) return JudgeMail(exchange);
   const HttpResponse& response = exchange.response;
   if (exchange.error) {
     return {Outcome::kRetryLater, ReasonOf(exchange.error->code), Millis(0), false,

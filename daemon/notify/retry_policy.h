@@ -39,6 +39,10 @@ struct Verdict {
   // The whole channel waits, not only this delivery: it is rate limited.
   bool holds_channel = false;
   std::string error;  // Empty when delivered; never with a credential.
+  // Of a mail: the recipients that need not be tried again, and among them those whom the
+  // server refused for good, each with its words.
+  std::vector<std::string> settled_recipients{};
+  std::vector<std::string> refused_recipients{};
 };
 
 // What an integration answers beyond its status.
@@ -47,6 +51,8 @@ struct AnswerRules {
   std::vector<std::string_view> accepted_bodies;
   // Or: a 2xx answer must be JSON with "ok": true.
   bool json_ok = false;
+  // The exchange is a mail's.
+  bool mail = false;
 };
 
 // In general: 2xx is delivered. 408, 425, 429 and 5xx are tried again, 429 and 503
@@ -55,6 +61,13 @@ struct AnswerRules {
 // too, every kMaxRetryDelay. Any other 4xx refuses this message: given up. No
 // answer at all is tried again.
 Verdict JudgeExchange(const HttpExchange& exchange, const AnswerRules& rules, WallTime now);
+
+// Of a mail. Replies 4xx, and no reply at all, are tried again; so is, every
+// kMaxRetryDelay, what a person may mend: a login, a sender or a whole connection that
+// was refused. Recipients are judged one by one: those refused for good (5xx) are left
+// out of the next attempt and keep nobody else from being told. If all of them or the
+// message itself is refused for good, it is given up.
+Verdict JudgeMail(const HttpExchange& exchange);
 
 // The `Retry-After` header, seconds or a date; 0 if there is none or it is not sound.
 Millis ParseRetryAfter(const std::string& header, WallTime now);

@@ -8,7 +8,7 @@
 namespace tocsin::notify {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;  // 2: notify_channels.
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS notify_alerts (
@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS notify_outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT, integration TEXT NOT NULL, group_key TEXT NOT NULL,
   payload TEXT NOT NULL, attempts INTEGER NOT NULL, last_error TEXT NOT NULL,
   created_at INTEGER NOT NULL, next_attempt_at INTEGER NOT NULL, expires_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS notify_channels (
+  integration TEXT PRIMARY KEY, channel TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
 std::int64_t Signed(std::uint64_t fingerprint) { return static_cast<std::int64_t>(fingerprint); }
@@ -66,7 +68,7 @@ Result<> RunForEach(Database& database, const char* sql, List& list, Bind bind) 
 bool Changes::empty() const {
   return alerts.empty() && forgotten_alerts.empty() && groups.empty() && forgotten_groups.empty() &&
          log.empty() && silences.empty() && forgotten_silences.empty() && deliveries.empty() &&
-         dropped_deliveries.empty();
+         dropped_deliveries.empty() && !channels;
 }
 
 Result<std::unique_ptr<StateDb>> StateDb::Open(const Database::Options& options) {
@@ -98,6 +100,7 @@ Result<StoredState> StateDb::Load() {
   TOCSIN_RETURN_IF_ERROR(LoadLog(state));
   TOCSIN_RETURN_IF_ERROR(LoadSilences(state));
   TOCSIN_RETURN_IF_ERROR(LoadDeliveries(state));
+  TOCSIN_RETURN_IF_ERROR(LoadChannels(state));
   return state;
 }
 
@@ -197,6 +200,14 @@ Result<> StateDb::LoadDeliveries(StoredState& state) {
                  });
 }
 
+Result<> StateDb::LoadChannels(StoredState& state) {
+  return EachRow(*database_, "SELECT integration, channel FROM notify_channels",
+                 [&](Statement& row) -> Result<> {
+                   state.channels[row.Text(0)] = row.Text(1);
+                   return {};
+                 });
+}
+
 Result<> StateDb::Write(Changes& changes) {
   if (changes.empty()) return {};
   TOCSIN_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
@@ -204,6 +215,7 @@ Result<> StateDb::Write(Changes& changes) {
   TOCSIN_RETURN_IF_ERROR(WriteGroups(changes));
   TOCSIN_RETURN_IF_ERROR(WriteSilences(changes));
   TOCSIN_RETURN_IF_ERROR(WriteDeliveries(changes));
+  TOCSIN_RETURN_IF_ERROR(WriteChannels(changes));
   return transaction.Commit();
 }
 
@@ -313,6 +325,15 @@ Result<> StateDb::WriteDeliveries(Changes& changes) {
   return RunForEach(*database_, "DELETE FROM notify_outbox WHERE id = ?",
                     changes.dropped_deliveries,
                     [](Statement& row, std::int64_t id) { row.Bind(1, id); });
+}
+
+Result<> StateDb::WriteChannels(const Changes& changes) {
+  if (!changes.channels) return {};
+  TOCSIN_RETURN_IF_ERROR(database_->Execute("DELETE FROM notify_channels"));
+  return RunForEach(*database_, "INSERT INTO notify_channels VALUES (?,?)", *changes.channels,
+                    [](Statement& row, const auto& channel) {
+                      row.BindText(1, channel.first).BindText(2, channel.second);
+                    });
 }
 
 Result<std::string> StateDb::LoadPayload(std::int64_t delivery) {

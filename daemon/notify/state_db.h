@@ -7,7 +7,9 @@
 // Not thread-safe; Notifier's writer lock guards it. Internal.
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +39,10 @@ struct LogRow {
   LogEntry entry;
 };
 
+// Which channel each integration of the configuration leads to, as a digest: by it a
+// receiver is known again under another name.
+using IntegrationChannels = std::map<std::string, std::string>;
+
 // What one step writes.
 struct Changes {
   std::vector<AlertPtr> alerts;
@@ -48,6 +54,7 @@ struct Changes {
   std::vector<std::string> forgotten_silences;
   std::vector<Delivery> deliveries;  // Write() fills in the ids of new ones.
   std::vector<std::int64_t> dropped_deliveries;
+  std::optional<IntegrationChannels> channels;  // Takes the place of what is there.
 
   bool empty() const;
 };
@@ -63,6 +70,7 @@ struct StoredState {
   std::vector<LogRow> log;
   std::vector<Silence> silences;
   std::vector<Delivery> deliveries;  // Without payload; oldest first.
+  IntegrationChannels channels;
 };
 
 class StateDb {
@@ -88,10 +96,12 @@ class StateDb {
   Result<> LoadLog(StoredState& state);
   Result<> LoadSilences(StoredState& state);
   Result<> LoadDeliveries(StoredState& state);
+  Result<> LoadChannels(StoredState& state);
   Result<> WriteAlerts(const Changes& changes);
   Result<> WriteGroups(const Changes& changes);
   Result<> WriteSilences(const Changes& changes);
   Result<> WriteDeliveries(Changes& changes);
+  Result<> WriteChannels(const Changes& changes);
 
   std::unique_ptr<Database> database_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daemon/base/text.h"
+#include "daemon/notify/mail_templates.h"
 #include "daemon/notify/template_values.h"
 
 namespace tocsin::notify {
@@ -54,6 +55,8 @@ Result<std::shared_ptr<const Templates>> Templates::Make(const NotifyConfig& con
   const formats::GoFunctions functions = NotificationFunctions(WallTime{});
   auto base = formats::Template::Parse("default.tmpl", kDefaultTemplates, functions);
   if (!base.ok()) return base.error();
+  base = formats::Template::Parse("email.tmpl", kMailTemplates, functions, *base);
+  if (!base.ok()) return base.error();
   for (const auto& [path, text] : config.templates) {
     auto over = formats::Template::Parse(path, text, functions, *base);
     if (!over.ok()) return Error{ErrorCode::kInvalidArgument, over.error().message};
@@ -76,11 +79,19 @@ TextExpander::TextExpander(const Templates& templates, const Notification& notif
       functions_(NotificationFunctions(now)) {}
 
 std::string TextExpander::Expand(const std::string& text) {
+  return Expand(text, formats::Escaping::kNone);
+}
+
+std::string TextExpander::ExpandHtml(const std::string& text) {
+  return Expand(text, formats::Escaping::kHtml);
+}
+
+std::string TextExpander::Expand(const std::string& text, formats::Escaping escaping) {
   if (IsPlain(text)) return text;
   const auto expand = [&]() -> Result<std::string> {
     TOCSIN_ASSIGN_OR_RETURN(const auto parsed,
                             formats::Template::Parse("", text, functions_, templates_.base_));
-    return parsed.Execute(data_, functions_);
+    return parsed.Execute(data_, functions_, escaping);
   };
   auto expanded = expand();
   if (expanded.ok()) return *std::move(expanded);

@@ -47,12 +47,16 @@ class TextExpander {
   TextExpander(const Templates& templates, const Notification& notification, WallTime now);
 
   std::string Expand(const std::string& text);
+  // The same for HTML: what the template prints of an alert is escaped.
+  std::string ExpandHtml(const std::string& text);
   const std::vector<std::string>& notes() const { return notes_; }
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
   // The expanded text, cut to `limit` characters; a cut is noted.
   std::string Expand(const std::string& text, std::size_t limit_runes, std::string_view field);
 
  private:
+  std::string Expand(const std::string& text, formats::Escaping escaping);
+
   const Templates& templates_;
   formats::GoValue data_;
   formats::GoFunctions functions_;

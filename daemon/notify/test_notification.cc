@@ -14,11 +14,18 @@ Result<> SendOne(const IntegrationConfig& integration, const Receiver& target,
   const Millis timeout = integration.timeout > Millis(0)
                              ? integration.timeout
                              : IntegrationConfig::kDefaultAttemptTimeout;
-  EncodedMessage message = target.Encode(notification, clock.WallNow());
+  const WallTime now = clock.WallNow();
+  EncodedMessage message = target.Encode(notification, {now, now, integration.id, {}});
+  if (message.unsendable) return Error{ErrorCode::kInvalidArgument, *message.unsendable};
   const HttpExchange exchange =
       Fetch(http, std::move(message.request), clock.SteadyNow() + timeout);
   const Verdict verdict = JudgeExchange(exchange, target.answer_rules(), clock.WallNow());
-  if (verdict.outcome == Outcome::kDelivered) return {};
+  if (verdict.outcome == Outcome::kDelivered && verdict.refused_recipients.empty()) return {};
+  if (verdict.outcome == Outcome::kDelivered) {
+    const std::string refused = fmt::format("{}", fmt::join(verdict.refused_recipients, "; "));
+    return Error{ErrorCode::kUnavailable,
+                 Redact("delivered, but not to " + refused, target.Secrets())};
+  }
   return Error{ErrorCode::kUnavailable, Redact(verdict.error, target.Secrets())};
 }
 

@@ -9,7 +9,9 @@
 // half of the alerts' validity has passed.
 
 #include <atomic>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +105,13 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
     int held = 0;
   };
 
+  // What notify was told of an alert that fires, and when.
+  struct ToldAlert {
+    model::Alert alert;
+    SteadyTime told_at{};
+  };
+  using Repeats = std::map<std::uint64_t, ToldAlert>;  // By fingerprint.
+
   // running_group_schedule.cc
   void ScheduleSlot();
   void RunSlot();
@@ -126,7 +135,8 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   void Send();
   // Hands `batch` to notify and notes what it has to be told again.
   Result<> Tell(std::vector<model::Alert> batch);
-  std::vector<model::Alert> FiringAlerts() const;
+  // What fires now, told at the times that `known` has; else so long ago that it is due.
+  Repeats FiringAlerts(const Repeats& known) const;
   std::size_t CountFiring() const;
   void NoteFiring();    // Restored or taken over: notify knows of them.
   void ForgetFiring();  // Another tells notify about them from here on.
@@ -152,8 +162,7 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
 
   // Held while notify takes a batch, so that no repeat comes after a RESOLVED.
   Mutex telling_;
-  std::vector<model::Alert> repeats_ GUARDED_BY(telling_);  // What fires, as of the last batch.
-  SteadyTime told_at_ GUARDED_BY(telling_){};
+  Repeats repeats_ GUARDED_BY(telling_);    // What fires, as of the last batch.
   bool slow_ GUARDED_BY(telling_) = false;  // Repeats are nothing new.
 
   mutable Mutex mutex_;

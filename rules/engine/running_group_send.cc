@@ -57,15 +57,22 @@ void RunningGroup::MarkRestoredSent(WallTime now) {
 }
 
 // The alerts that fire, as notify shall know them until it hears more.
-std::vector<model::Alert> RunningGroup::FiringAlerts() const {
+RunningGroup::Repeats RunningGroup::FiringAlerts(const Repeats& known) const {
   const auto options = environment_.options();
   const WallTime now = environment_.clock.WallNow();
-  std::vector<model::Alert> firing;
+  const SteadyTime due = environment_.clock.SteadyNow() - Validity(config_.interval) / 2;
+  Repeats firing;
   for (const RunningRule& rule : rules_) {
     if (!rule.alerting) continue;
     for (const auto& [labels, alert] : rule.alerting->alerts()) {
       if (alert.state != AlertState::kFiring) continue;
-      firing.push_back(ToModelAlert(alert, rule.rule.expression, now, config_.interval, *options));
+      ToldAlert repeat{ToModelAlert(alert, rule.rule.expression, now, config_.interval, *options),
+                       due};
+      const std::uint64_t fingerprint = repeat.alert.labels.Fingerprint();
+      if (const auto told = known.find(fingerprint); told != known.end()) {
+        repeat.told_at = told->second.told_at;
+      }
+      firing.insert_or_assign(fingerprint, std::move(repeat));
     }
   }
   return firing;
@@ -87,10 +94,9 @@ std::size_t RunningGroup::CountFiring() const {
 // What notify was told last, by this group's predecessor perhaps, may end long before
 // this one is evaluated: it is said again at the first check, and nobody is slow then.
 void RunningGroup::NoteFiring() {
-  auto firing = FiringAlerts();
+  auto firing = FiringAlerts({});
   MutexLock lock(telling_);
   repeats_ = std::move(firing);
-  told_at_ = environment_.clock.SteadyNow() - Validity(config_.interval) / 2;
   slow_ = !repeats_.empty();
 }
 
@@ -143,12 +149,20 @@ Result<> RunningGroup::Tell(std::vector<model::Alert> batch) {
   MutexLock lock(telling_);
   // A limit that was exceeded forgets alerts without a word to notify: so must we.
   if (batch.empty() && firing == repeats_.size()) return {};
-  repeats_ = FiringAlerts();
+  repeats_ = FiringAlerts(repeats_);
   if (batch.empty()) return {};
   const auto count = static_cast<double>(batch.size());
+  std::vector<std::uint64_t> told;
+  for (const model::Alert& alert : batch) told.push_back(alert.labels.Fingerprint());
   TOCSIN_RETURN_IF_ERROR(environment_.alerts.Accept(std::move(batch)));
   environment_.metrics.alerts_sent.Add(count);
-  told_at_ = environment_.clock.SteadyNow();
+  const SteadyTime now = environment_.clock.SteadyNow();
+  for (const std::uint64_t fingerprint : told) {
+    // One that has resolved is not repeated.
+    if (const auto fires = repeats_.find(fingerprint); fires != repeats_.end()) {
+      fires->second.told_at = now;
+    }
+  }
   slow_ = false;
   return {};
 }
@@ -179,13 +193,16 @@ void RunningGroup::Repeat() {
 
 bool RunningGroup::RepeatIfOverdue() {
   const Millis validity = Validity(config_.interval);
-  if (repeats_.empty() || environment_.clock.SteadyNow() - told_at_ < validity / 2) return false;
+  const SteadyTime steady_now = environment_.clock.SteadyNow();
   const WallTime now = environment_.clock.WallNow();
-  std::vector<model::Alert> batch = repeats_;
-  for (model::Alert& alert : batch) {
+  std::vector<model::Alert> batch;
+  for (const auto& [fingerprint, repeat] : repeats_) {
+    if (steady_now - repeat.told_at < validity / 2) continue;
+    model::Alert& alert = batch.emplace_back(repeat.alert);
     alert.updated_at = now;
     alert.ends_at = now + validity;
   }
+  if (batch.empty()) return false;
   const auto count = static_cast<double>(batch.size());
   const auto accepted = environment_.alerts.Accept(std::move(batch));
   if (!accepted.ok()) {
@@ -194,7 +211,9 @@ bool RunningGroup::RepeatIfOverdue() {
   }
   environment_.metrics.alerts_sent.Add(count);
   metrics_.alerts_repeated.Add(count);
-  told_at_ = environment_.clock.SteadyNow();
+  for (auto& [fingerprint, repeat] : repeats_) {
+    if (steady_now - repeat.told_at >= validity / 2) repeat.told_at = steady_now;
+  }
   return true;
 }
 

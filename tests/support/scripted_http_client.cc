@@ -102,6 +102,8 @@ HttpExchange ScriptedHttpClient::ToExchange(const ScriptedRequest& sent, bool ca
   response.status = answer.status;
   response.headers = answer.headers;
   response.body = answer.body;
+  response.recipients = answer.recipients;
+  response.mail_step = answer.mail_step;
   response.content_length = static_cast<std::int64_t>(answer.body.size());
   response.version = 1.1;
   response.ip_protocol = 4;

@@ -28,6 +28,9 @@ struct ScriptedAnswer {
   bool hangs = false;           // Never answers: the exchange ends at its deadline.
   std::optional<Error> breaks;  // The exchange ends with this error after `after`.
   bool received = true;         // Whether the peer took the request in before that.
+  // Of a mail: the replies to its recipients, and what `status` is about.
+  std::vector<MailReply> recipients;
+  MailStep mail_step = MailStep::kNone;
 
   static ScriptedAnswer Status(int status, std::string body = {}) {
     ScriptedAnswer answer;

@@ -21,6 +21,10 @@ std::shared_ptr<const Receiver> Make(const WebhookConfig& settings, const HttpOp
                                      std::shared_ptr<const Templates> templates) {
   return MakeWebhook(settings, http, std::move(templates));
 }
+std::shared_ptr<const Receiver> Make(const EmailConfig& settings, const HttpOptions& /*http*/,
+                                     std::shared_ptr<const Templates> templates) {
+  return MakeEmail(settings, std::move(templates));
+}
 
 }  // namespace
 

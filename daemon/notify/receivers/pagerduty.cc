@@ -53,8 +53,8 @@ class PagerDutyReceiver : public Receiver {
     std::sort(settings_.details.begin(), settings_.details.end());
   }
 
-  EncodedMessage Encode(const Notification& notification, WallTime now) const override {
-    TextExpander text(*templates_, notification, now);
+  EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
+    TextExpander text(*templates_, notification, occasion.now);
     ordered_json event;
     event["routing_key"] = settings_.routing_key.Reveal();
     event["dedup_key"] = Sha256Hex(notification.group_key);
@@ -73,7 +73,7 @@ class PagerDutyReceiver : public Receiver {
       text.AddNote("custom details removed: the event is larger than 512 KB");
       body = Dump(event);
     }
-    return {JsonPost(settings_.url, std::move(body), http_), text.notes()};
+    return {JsonPost(settings_.url, std::move(body), http_), text.notes(), {}};
   }
 
   // 120 calls in any minute: a burst of 60, and 60 more in that minute.

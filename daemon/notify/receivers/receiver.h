@@ -2,12 +2,13 @@
 
 // A receiver's integration: it turns a Notification into the request of one
 // vendor, with the credential, at the moment of sending. Adding a kind is one file
-// beside this and one row in kinds.cc; tests/unit/daemon/notify/receivers holds
-// the suite that every kind must pass.
+// beside this and one row in kinds.cc; tests/unit/daemon/notify/receiver_obligations_test.cc
+// is the suite that every kind must pass.
 //
 // Immutable; thread-safe. Internal.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,16 +28,28 @@ struct ChannelRate {
   double burst = 1;
 };
 
+// What is known of a message besides its content.
+struct Occasion {
+  WallTime now{};
+  WallTime created_at{};  // When it was decided to tell; of one delivery always the same.
+  std::string integration;
+  // Of a mail: the recipients that earlier attempts were answered for, for good or ill.
+  std::vector<std::string> settled_recipients;
+};
+
 struct EncodedMessage {
   HttpRequest request;
   std::vector<std::string> notes;  // What was cut or did not expand; for the log.
+  // Set: there is nobody it could be sent to, and why.
+  std::optional<std::string> unsendable;
 };
 
 class Receiver {
  public:
   virtual ~Receiver() = default;
 
-  virtual EncodedMessage Encode(const Notification& notification, WallTime now) const = 0;
+  virtual EncodedMessage Encode(const Notification& notification,
+                                const Occasion& occasion) const = 0;
   virtual AnswerRules answer_rules() const { return {}; }
   virtual ChannelRate rate() const = 0;
 
@@ -61,6 +74,8 @@ std::shared_ptr<const Receiver> MakePagerDuty(const PagerDutyConfig& settings,
                                               std::shared_ptr<const Templates> templates);
 std::shared_ptr<const Receiver> MakeWebhook(const WebhookConfig& settings, const HttpOptions& http,
                                             std::shared_ptr<const Templates> templates);
+std::shared_ptr<const Receiver> MakeEmail(const EmailConfig& settings,
+                                          std::shared_ptr<const Templates> templates);
 
 // A POST of JSON to `url` by these options.
 HttpRequest JsonPost(std::string url, std::string body, const HttpOptions& http);

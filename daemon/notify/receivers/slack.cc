@@ -23,8 +23,8 @@ class SlackReceiver : public Receiver {
     if (!settings_.app_token.empty()) http_.bearer_token = settings_.app_token;
   }
 
-  EncodedMessage Encode(const Notification& notification, WallTime now) const override {
-    TextExpander text(*templates_, notification, now);
+  EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
+    TextExpander text(*templates_, notification, occasion.now);
     ordered_json body;
     const auto add = [&](ordered_json& into, const char* key, const std::string& value) {
       if (!value.empty()) into[key] = value;
@@ -51,7 +51,7 @@ class SlackReceiver : public Receiver {
     if (!settings_.mrkdwn_in.empty()) attachment["mrkdwn_in"] = settings_.mrkdwn_in;
     body["attachments"] = ordered_json::array({std::move(attachment)});
     const std::string json = body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-    return {JsonPost(Url(), json, http_), text.notes()};
+    return {JsonPost(Url(), json, http_), text.notes(), {}};
   }
 
   AnswerRules answer_rules() const override {

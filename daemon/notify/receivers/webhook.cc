@@ -44,7 +44,8 @@ class WebhookReceiver : public Receiver {
                   std::shared_ptr<const Templates> templates)
       : settings_(settings), http_(http), templates_(std::move(templates)) {}
 
-  EncodedMessage Encode(const Notification& notification, WallTime /*now*/) const override {
+  EncodedMessage Encode(const Notification& notification,
+                        const Occasion& /*occasion*/) const override {
     const std::size_t all = notification.alerts.size();
     const auto limit = static_cast<std::size_t>(settings_.max_alerts);
     const std::size_t shown = limit == 0 ? all : std::min(limit, all);

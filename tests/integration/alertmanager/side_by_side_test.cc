@@ -324,6 +324,11 @@ TEST_F(SideBySideTest, WhatIsWrong) {
     Same("POST", "/api/v2/silences", "[]");
   }
   type_ = "application/json";
+  Same("GET", "/api/v2/nothing");
+  Same("POST", "/api/v2/nothing", "[]");
+  Same("PUT", "/api/v2/alerts", "[]");
+  Same("POST", "/api/v2/status", "{}");
+  Same("DELETE", "/api/v2/alerts");
   Same("GET", "/api/v2/silence/nonsense");
   Same("DELETE", "/api/v2/silence/nonsense");
 }

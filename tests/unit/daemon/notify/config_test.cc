@@ -35,7 +35,7 @@ route:
     mute_time_intervals: [nights]
 receivers:
 - name: ops
-  email_configs: [{to: me@example.com}]
+  opsgenie_configs: [{api_key: x}]
   webhook_configs: [{url: 'ftp://host'}]
   slack_configs: [{chanel: '#x'}]
 - name: ops
@@ -47,7 +47,8 @@ inhibit_rules: [{equal: ['a b']}]
         "\"opps\" is not defined (did you mean \"ops\"?)", "must not have \"matchers\"",
         "no other name may stand beside it", "am.yml:8:", "invalid regular expression",
         "bad matcher nonsense", "\"nights\" is not defined",
-        "receivers of kind \"email\" are not supported; supported: slack, pagerduty, webhook",
+        "receivers of kind \"opsgenie\" are not supported; supported: slack, pagerduty, webhook, "
+        "email",
         "not a URL", "unknown key \"chanel\" (did you mean \"channel\"?)", "no Slack webhook",
         "receiver \"ops\" is defined twice", "\"25:00\" is not a time of day",
         "\"munday\" is not a weekday", "unknown time zone", "\"a b\" is not a label name"}) {

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "tests/unit/daemon/notify/world.h"
 
 namespace tocsin::notify {
@@ -129,6 +132,61 @@ TEST(OrphanTest, ARenamedReceiverIsNotToldAgainAndHearsTheEnd) {
   world.Run(minutes(2));
   ASSERT_EQ(world.Messages("pagerduty").size(), 2u);
   EXPECT_EQ(world.Messages("pagerduty")[1].status, "resolved");
+}
+
+TEST(OrphanTest, ARestartWithAnotherNameLosesNothingOfWhatWaited) {
+  World world(Config(Only("ops", kPager + kHook)));
+  Break(world, "http://pagerduty.test");
+  world.Fire(kDown);
+  world.Run(minutes(1));
+  world.Resolve(kDown);
+  world.Run(minutes(2));
+  ASSERT_EQ(world.Lines("webhook").size(), 2u);
+  world.Crash();
+  world.Configure(Config(Only("night/shift", kPager + kHook)));
+  world.Restart();
+  EXPECT_EQ(Orphaned(world), 0);
+  world.AnswerAll();
+  world.Run(minutes(10));
+  // Both, in order, and nobody hears anything twice.
+  ASSERT_EQ(world.Messages("pagerduty").size(), 2u);
+  EXPECT_EQ(world.Messages("pagerduty")[0].status, "firing");
+  EXPECT_EQ(world.Messages("pagerduty")[1].status, "resolved");
+  EXPECT_EQ(world.Lines("webhook").size(), 2u);
+  EXPECT_THAT(world.notifier->Outbox(), IsEmpty());
+}
+
+TEST(OrphanTest, ARestartWithAnotherNameTellsNothingAgainAndTheEndOnce) {
+  World world(Config(Only("ops", kPager)));
+  world.Fire(kDown);
+  world.Run(minutes(1));
+  ASSERT_EQ(world.Lines("pagerduty").size(), 1u);
+  for (const char* name : {"oncall", "night", "day"}) {
+    world.Crash();
+    world.Configure(Config(Only(name, kPager)));
+    world.Restart();
+    world.Run(minutes(3));
+    EXPECT_EQ(world.Lines("pagerduty").size(), 1u) << name;
+  }
+  world.Resolve(kDown);
+  world.Run(minutes(2));
+  ASSERT_EQ(world.Messages("pagerduty").size(), 2u);
+  EXPECT_EQ(world.Messages("pagerduty")[1].status, "resolved");
+}
+
+TEST(OrphanTest, NoChannelIsOnTheDiskInClear) {
+  World world(Config(Only("ops", kPager + kHook)));
+  world.Fire(kDown);
+  world.Run(minutes(1));
+  std::string seen;
+  for (const char* suffix : {"", "-wal"}) {
+    std::ifstream file(world.database() + suffix, std::ios::binary);
+    std::ostringstream bytes;
+    bytes << file.rdbuf();
+    seen += bytes.str();
+  }
+  EXPECT_THAT(seen, ::testing::HasSubstr("ops/pagerduty/0"));
+  EXPECT_THAT(seen, ::testing::Not(::testing::HasSubstr(kRoutingKey)));
 }
 
 TEST(OrphanTest, AnotherAddressUnderAnotherNameIsNoRename) {

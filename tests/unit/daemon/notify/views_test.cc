@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <iostream>
+#include <thread>
+
 #include "tests/unit/daemon/notify/world.h"
 
 namespace tocsin::notify {
@@ -140,6 +144,84 @@ TEST(ElsewhereTest, NorTheirMemoryWithFewButLargeOnes) {
   EXPECT_EQ(world.notifier->AcceptFromElsewhere({alert(0, "")}).value(), 0u);
   world.Fire({{"alertname", "Own"}});
   EXPECT_EQ(world.notifier->Alerts().size(), foreign.size() - left_out + 1);
+}
+
+// Listing is work for a while; who sets a silence or sends an alert meanwhile must not
+// wait for it.
+TEST(ViewsTest, AListingOfManyAlertsHoldsNobodyUp) {
+  World world(
+      Config("route: {receiver: ops, group_by: [instance]}\nreceivers: [{name: ops}]\n"
+             "inhibit_rules: [{source_matchers: ['severity=\"critical\"'], target_matchers: "
+             "['severity=\"warning\"'], equal: [instance]}]\n"));
+  constexpr int kAlerts = 10'000;
+  constexpr int kSilences = 500;
+  std::vector<model::Alert> alerts;
+  for (int i = 0; i < kAlerts; ++i) {
+    alerts.push_back(world.Firing({{"alertname", "Down" + std::to_string(i % 100)},
+                                   {"instance", "db" + std::to_string(i)},
+                                   {"job", "postgres"},
+                                   {"severity", i % 2 == 0 ? "warning" : "critical"}}));
+  }
+  world.Send(std::move(alerts));
+  std::string id;
+  for (int i = 0; i < kSilences; ++i) {
+    // A quarter of them asks for no certain value.
+    id = world.Mute(i % 4 == 0 ? "instance=~\"db" + std::to_string(i) + "[0-9]\""
+                               : "instance=\"db" + std::to_string(i) + "\", job=\"postgres\"",
+                    std::chrono::hours(1));
+  }
+  using Clock = std::chrono::steady_clock;
+  std::atomic<bool> done = false;
+  std::size_t shown = 0;
+  std::size_t silenced = 0;
+  Clock::duration listing{};
+  std::thread lister([&] {
+    const auto begin = Clock::now();
+    const auto list = world.notifier->KnownAlerts();
+    listing = Clock::now() - begin;
+    shown = list.size();
+    for (const AlertStatus& status : list) silenced += status.silenced_by.empty() ? 0 : 1;
+    done = true;
+  });
+  Clock::duration longest{};
+  while (!done) {
+    const auto begin = Clock::now();
+    EXPECT_TRUE(world.notifier->FindSilence(id).has_value());
+    longest = std::max(longest, Clock::now() - begin);
+  }
+  lister.join();
+  EXPECT_EQ(shown, static_cast<std::size_t>(kAlerts));
+  // 375 by name; of the patterns those whose ten instances are not named already.
+  EXPECT_GT(silenced, 375u);
+  const auto millis = [](Clock::duration span) {
+    return std::chrono::duration<double, std::milli>(span).count();
+  };
+  RecordProperty("listing_ms", std::to_string(millis(listing)));
+  RecordProperty("longest_wait_ms", std::to_string(millis(longest)));
+  std::cout << "listing " << millis(listing) << " ms, longest wait " << millis(longest) << " ms\n";
+  EXPECT_LT(millis(longest), std::max(20.0, millis(listing) / 4));
+}
+
+TEST(ViewsTest, SilencesAreFoundByWhateverTheyAskFor) {
+  World world(Config("route: {receiver: ops, group_by: [alertname]}\nreceivers: [{name: ops}]\n"));
+  const model::Labels down = {{"alertname", "Down"}, {"instance", "db1"}};
+  world.Fire(down);
+  std::vector<std::string> wanted;
+  for (const char* matchers :
+       {"alertname=\"Down\"", "alertname=~\"Up|Down\"", "instance=~\"db.\"", "alertname!=\"Up\"",
+        "instance!~\"web.*\", alertname=\"Down\"", "team=\"\", instance=\"db1\"",
+        "alertname=~\".+\", instance=~\"db1|db1|db2\""}) {
+    wanted.push_back(world.Mute(matchers, std::chrono::hours(1)));
+  }
+  for (const char* matchers :
+       {"alertname=\"Up\"", "alertname=~\"Up|Away\"", "team=\"x\"",
+        "alertname=\"Down\", team=\"x\"", "alertname=\"Down\", instance!=\"db1\"",
+        "instance=~\"db2|db3\", alertname=\"Down\""}) {
+    world.Mute(matchers, std::chrono::hours(1));
+  }
+  std::sort(wanted.begin(), wanted.end());
+  ASSERT_EQ(world.notifier->Alerts().size(), 1u);
+  EXPECT_EQ(world.notifier->Alerts()[0].silenced_by, wanted);
 }
 
 }  // namespace

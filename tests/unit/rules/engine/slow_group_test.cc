@@ -13,6 +13,7 @@ using ::testing::IsEmpty;
 using testing::RuleWorld;
 
 constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
+constexpr const char* kMemory = R"(memory{job="pg",instance="db1:5432"})";
 constexpr const char* kSlow = R"(slow{job="pg",instance="db1:5432"})";
 
 // Four groups with an alert each and four that also read "slow" twelve times: each
@@ -132,6 +133,33 @@ TEST(SlowGroupTest, RestoredAlertsOutliveAFirstEvaluationThatIsSlow) {
   world.querier().read_takes = std::chrono::seconds(30);
   world.Restart("10s", ManyGroups());
   world.Run("1h");
+  EXPECT_THAT(notify.lapsed(), IsEmpty());
+}
+
+// What was told of one alert says nothing of another that was told a minute earlier.
+TEST(SlowGroupTest, AlertsToldAtDifferentTimesAreRepeatedEachInTime) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Set(kMemory, 10);
+  world.Set(kSlow, 1);
+  world.querier().read_takes = std::chrono::seconds(50);
+  Listener notify(world);
+  world.Begin(
+      "groups:\n- name: g\n  interval: 15s\n  rules:\n  - { alert: First, expr: cpu > 80 }\n"
+      "  - { alert: Second, expr: memory > 80 }\n  - { record: out, expr: slow }\n");
+  const auto run_until_told = [&](const std::string& name) {
+    for (int i = 0; i < 600; ++i) {
+      const auto names = notify.firing();
+      if (std::find(names.begin(), names.end(), name) != names.end()) return true;
+      world.Run("100ms");
+    }
+    return false;
+  };
+  ASSERT_TRUE(run_until_told("First"));
+  world.Set(kMemory, 90);
+  ASSERT_TRUE(run_until_told("Second"));
+  world.querier().read_takes = std::chrono::hours(1);
+  world.Run("30m");
   EXPECT_THAT(notify.lapsed(), IsEmpty());
 }
 

@@ -40,7 +40,7 @@ void RunningGroup::AppendRestored(WallTime now, std::vector<model::Alert>& batch
     if (!rule.alerting) continue;
     for (const auto& [labels, alert] : rule.alerting->alerts()) {
       if (alert.state == AlertState::kPending) continue;
-      batch.push_back(ToModelAlert(alert, rule.rule.expression, now, config_.interval, *options));
+      batch.push_back(ToModelAlert(alert, rule.query, now, config_.interval, *options));
     }
   }
 }
@@ -65,7 +65,7 @@ std::vector<model::Alert> RunningGroup::FiringAlerts() const {
     if (!rule.alerting) continue;
     for (const auto& [labels, alert] : rule.alerting->alerts()) {
       if (alert.state != AlertState::kFiring) continue;
-      firing.push_back(ToModelAlert(alert, rule.rule.expression, now, config_.interval, *options));
+      firing.push_back(ToModelAlert(alert, rule.query, now, config_.interval, *options));
     }
   }
   return firing;
@@ -112,7 +112,7 @@ void RunningGroup::Send() {
     if (!rule.alerting) continue;
     for (ActiveAlert* alert : rule.alerting->DueToSend(at, RuleEngine::kResendDelay)) {
       due.push_back(alert);
-      batch.push_back(ToModelAlert(*alert, rule.rule.expression, from, config_.interval, *options));
+      batch.push_back(ToModelAlert(*alert, rule.query, from, config_.interval, *options));
     }
   }
   const auto accepted = Tell(std::move(batch));

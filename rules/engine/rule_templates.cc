@@ -31,6 +31,15 @@ GoValue LabelMap(const model::Labels& labels) {
   return GoValue::MapWithMissing(std::move(entries), GoValue::String(""));
 }
 
+// As an error about a field that is not there names it.
+GoValue::TypePtr DataType() {
+  static const GoValue::TypePtr kType = std::make_shared<formats::GoTypeInfo>(
+      formats::GoTypeInfo{"struct { Labels map[string]string; ExternalLabels map[string]string; "
+                          "ExternalURL string; Value interface {} }",
+                          {}});
+  return kType;
+}
+
 GoValue SampleValue(const promql::VectorSample& sample) {
   return GoValue::Struct(
       {{"Labels", LabelMap(sample.labels)}, {"Value", GoValue::Float(sample.value)}});
@@ -160,7 +169,8 @@ Result<std::string> RuleTemplate::Expand(const model::Labels& labels, double val
   const GoValue data = GoValue::Struct({{"Labels", LabelMap(labels)},
                                         {"ExternalLabels", LabelMap(scope.external_labels)},
                                         {"ExternalURL", GoValue::String(scope.external_url)},
-                                        {"Value", GoValue::Float(value)}});
+                                        {"Value", GoValue::Float(value)}},
+                                       DataType());
   auto text = template_.Execute(data, functions);
   if (text.ok()) return text;
   return text.error().WithContext("error executing template " + name_);

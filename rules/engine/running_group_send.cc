@@ -40,7 +40,7 @@ void RunningGroup::AppendRestored(WallTime now, std::vector<model::Alert>& batch
     if (!rule.alerting) continue;
     for (const auto& [labels, alert] : rule.alerting->alerts()) {
       if (alert.state == AlertState::kPending) continue;
-      batch.push_back(ToModelAlert(alert, rule.rule.expression, now, config_.interval, *options));
+      batch.push_back(ToModelAlert(alert, rule.query, now, config_.interval, *options));
     }
   }
 }
@@ -66,7 +66,7 @@ RunningGroup::Repeats RunningGroup::FiringAlerts(const Repeats& known) const {
     if (!rule.alerting) continue;
     for (const auto& [labels, alert] : rule.alerting->alerts()) {
       if (alert.state != AlertState::kFiring) continue;
-      ToldAlert repeat{ToModelAlert(alert, rule.rule.expression, now, config_.interval, *options),
+      ToldAlert repeat{ToModelAlert(alert, rule.query, now, config_.interval, *options),
                        due};
       const std::uint64_t fingerprint = repeat.alert.labels.Fingerprint();
       if (const auto told = known.find(fingerprint); told != known.end()) {
@@ -118,7 +118,7 @@ void RunningGroup::Send() {
     if (!rule.alerting) continue;
     for (ActiveAlert* alert : rule.alerting->DueToSend(at, RuleEngine::kResendDelay)) {
       due.push_back(alert);
-      batch.push_back(ToModelAlert(*alert, rule.rule.expression, from, config_.interval, *options));
+      batch.push_back(ToModelAlert(*alert, rule.query, from, config_.interval, *options));
     }
   }
   const auto accepted = Tell(std::move(batch));

@@ -4,7 +4,8 @@
 
 namespace tocsin::testing {
 
-Result<std::unique_ptr<AlertmanagerServer>> AlertmanagerServer::Start(const std::string& config) {
+Result<std::unique_ptr<AlertmanagerServer>> AlertmanagerServer::Start(
+    const std::string& config, const std::vector<std::string>& flags) {
   std::unique_ptr<AlertmanagerServer> server(new AlertmanagerServer);
   std::ofstream(server->folder_.File("alertmanager.yml")) << config;
   ProcessOptions options;
@@ -13,6 +14,7 @@ Result<std::unique_ptr<AlertmanagerServer>> AlertmanagerServer::Start(const std:
                   "--storage.path=" + server->folder_.File("data"),
                   "--web.listen-address=127.0.0.1:" + std::to_string(server->port_),
                   "--cluster.listen-address="};
+  options.argv.insert(options.argv.end(), flags.begin(), flags.end());
   options.output = server->folder_.File("log");
   TOCSIN_ASSIGN_OR_RETURN(server->process_, ChildProcess::Start(options));
   if (!server->process_->WaitForOutput("Listening on")) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/base/result.h"
 #include "tests/support/process.h"
@@ -13,9 +14,10 @@ namespace tocsin::testing {
 
 class AlertmanagerServer {
  public:
-  // `config` is the text of alertmanager.yml.
+  // `config` is the text of alertmanager.yml, `flags` are added to its command line.
   // Errors: kNotFound if it is not installed, kUnavailable with its output.
-  static Result<std::unique_ptr<AlertmanagerServer>> Start(const std::string& config);
+  static Result<std::unique_ptr<AlertmanagerServer>> Start(
+      const std::string& config, const std::vector<std::string>& flags = {});
 
   // "http://127.0.0.1:PORT" + path.
   std::string Url(const std::string& path) const;

@@ -46,7 +46,7 @@ void DaemonProcess::WriteConfig(std::string config) {
   TOCSIN_CHECK(files.WriteAtomically(folder_->File("tocsin.yaml"), config).ok());
 }
 
-Result<> DaemonProcess::Launch() {
+Result<> DaemonProcess::Spawn() {
   ProcessOptions options;
   options.argv = wrapper_;
   for (const std::string& word : {TocsinProgram(), std::string("run"), std::string("--config"),
@@ -55,6 +55,11 @@ Result<> DaemonProcess::Launch() {
   }
   options.output = folder_->File("tocsin.out." + std::to_string(++starts_));
   TOCSIN_ASSIGN_OR_RETURN(process_, ChildProcess::Start(options));
+  return Result<>();
+}
+
+Result<> DaemonProcess::Launch() {
+  TOCSIN_RETURN_IF_ERROR(Spawn());
   WaitUntil([&] { return !process_->Running() || Get("/-/ready").status == 200; }, kStartLimit);
   if (!process_->Running() || Get("/-/ready").status != 200) {
     return Error{ErrorCode::kUnavailable, "tocsin did not start:\n" + Output()};
@@ -62,9 +67,13 @@ Result<> DaemonProcess::Launch() {
   return Result<>();
 }
 
-Result<> DaemonProcess::KillAndStart() {
+void DaemonProcess::Kill() {
   process_->Signal(SIGKILL);
   process_->Wait();
+}
+
+Result<> DaemonProcess::KillAndStart() {
+  Kill();
   return Launch();
 }
 

@@ -32,6 +32,9 @@ class DaemonProcess {
   // Ends it with kill -9 and starts it again on the same folder.
   Result<> KillAndStart();
   Result<> StartAgain();
+  // The two steps of it: ends it with kill -9; starts it and does not wait for it.
+  void Kill();
+  Result<> Spawn();
 
   ChildProcess& process() { return *process_; }
   std::string Output() const { return process_->Output(); }

@@ -316,6 +316,23 @@ TEST_F(ExplainCommandTest, AnAlertWhoseSourceDoesNotAnswerIsHeldAndSaysWhy) {
   EXPECT_THAT(Good({"explain", "Long"}), HasSubstr("  held       "));
 }
 
+TEST_F(ExplainCommandTest, OfManyAlertsAHundredAreExplainedAndTheOthersCounted) {
+  Start();
+  if (HasFatalFailure()) return;
+  json alerts = json::array();
+  for (int i = 0; i < 103; ++i) {
+    alerts.push_back({{"labels", {{"alertname", "Many"}, {"number", std::to_string(i)}}}});
+  }
+  ASSERT_EQ(Asker().Ask("POST", url_ + "/api/v2/alerts", alerts.dump()).status, 200);
+  const json data = Explained("Many");
+  EXPECT_EQ(data["alerts"].size(), 100u);
+  EXPECT_EQ(data["leftOut"], 3);
+  EXPECT_THAT(Good({"explain", "Many"}), HasSubstr("3 more alerts match: ask for fewer"));
+  const json fewer = Explained("alertname=Many,number=~1..");
+  EXPECT_EQ(fewer["alerts"].size(), 3u);
+  EXPECT_FALSE(fewer.contains("leftOut"));
+}
+
 TEST_F(ExplainCommandTest, AnAlertFromElsewhere) {
   Start();
   if (HasFatalFailure()) return;

@@ -204,6 +204,23 @@ TEST(PostgresFaultTest, ASlowQueryIsCancelledAndCostsOnlyItself) {
   }
 }
 
+// As VACUUM FULL pg_class takes it: without a lock timeout all hangs until it goes.
+TEST(PostgresFaultTest, ALockOnTheCatalogIsLeftInTime) {
+  const auto server = StartServer();
+  PostgresTarget target(Yaml(*server));
+  ASSERT_TRUE(target.Collect(seconds(5)).outcome.ok());
+  auto holder = server->Connect();
+  ASSERT_TRUE(holder.ok()) << holder.error().message;
+  ASSERT_TRUE((*holder)->Execute("BEGIN; LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE").ok());
+  for (int i = 0; i < 3; ++i) EXPECT_LT(target.Collect(kTimeout).took, kAllowed);
+  const auto connections = (*holder)->Execute(
+      "SELECT count(*) <= 2 FROM pg_stat_activity WHERE application_name = 'tocsin'");
+  ASSERT_TRUE(connections.ok()) << connections.error().message;
+  EXPECT_EQ(connections->at(0).at(0), "t") << "connections pile up behind the lock";
+  ASSERT_TRUE((*holder)->Execute("ROLLBACK").ok());
+  EXPECT_TRUE(WaitUntil([&] { return target.Collect(seconds(5)).outcome.ok(); }));
+}
+
 TEST(PostgresFaultTest, AServerStoppedInMidQueryIsLeftInTime) {
   const auto server = StartServerWithSleepingArchiver();
   PostgresTarget target(Yaml(*server));

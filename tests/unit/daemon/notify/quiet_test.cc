@@ -253,6 +253,22 @@ TEST(InhibitionTest, TheResolvedOfAnInhibitedAlertThatWasToldFollows) {
             std::string::npos);
 }
 
+TEST(InhibitionTest, ARestartLetsNoInhibitedAlertOut) {
+  World world(Config(Inhibiting()));
+  world.Send({world.Firing(kWarning), world.Firing(kCritical)});
+  world.Run(minutes(2));
+  world.Crash();
+  world.clock.Advance(minutes(1));
+  world.Restart();
+  // The senders' order is nobody's promise: the warning comes first, and its critical late.
+  world.Fire(kWarning);
+  world.Run(seconds(20));
+  world.Fire(kCritical);
+  world.Run(minutes(3));
+  EXPECT_EQ(world.Lines("webhook").size(), 1u);
+  EXPECT_EQ(world.Messages("webhook")[0].body["commonLabels"]["severity"], "critical");
+}
+
 TEST(InhibitionTest, OtherLabelsMustBeEqual) {
   World world(Config(Inhibiting()));
   world.Send({world.Firing({{"alertname", "Pool"}, {"instance", "b"}, {"severity", "warning"}}),

@@ -155,6 +155,14 @@ TEST(AlertStatesTest, FiringIsSentAgainEveryMinuteAndResolvedForAQuarterOfAnHour
   EXPECT_THAT(world.Timeline(), ElementsAre("0s firing High 90", "5m10s resolved High 10"));
 }
 
+TEST(AlertStatesTest, ItsLinkShowsTheExpressionAsPrometheusPrintsIt) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(Group("  - { alert: High, expr: 'sum(cpu)by(job)>80' }\n"));
+  EXPECT_EQ(world.sink().batches.back()[0].generator_url,
+            "http://tocsin/graph?g0.expr=sum+by+%28job%29+%28cpu%29+%3E+80&g0.tab=1");
+}
+
 TEST(AlertStatesTest, AlertsSeriesAreWrittenAndEndWithMarkers) {
   RuleWorld world;
   world.Set(kCpu, 90);
@@ -222,6 +230,13 @@ TEST(AlertStatesTest, ATemplateThatFailsShowsTheErrorInItsPlace) {
   EXPECT_THAT(std::string(world.sink().batches.back()[0].annotations.Get("a")),
               HasSubstr("<error expanding template: error executing template __alert_High: "
                         "template: __alert_High:1:"));
+  world.Reload(
+      Group("  - { alert: Other, expr: cpu > 80, annotations: { a: '{{ .Nonsense }}' } }\n"));
+  world.Run("10s");
+  EXPECT_THAT(std::string(world.sink().batches.back()[0].annotations.Get("a")),
+              HasSubstr("at <.Nonsense>: can't evaluate field Nonsense in type struct { Labels "
+                        "map[string]string; ExternalLabels map[string]string; ExternalURL string; "
+                        "Value interface {} }>"));
 }
 
 TEST(AlertStatesTest, TemplatesQueryTheStore) {

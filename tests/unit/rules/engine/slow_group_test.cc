@@ -9,6 +9,7 @@ namespace tocsin::rules {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::RuleWorld;
 
@@ -161,6 +162,30 @@ TEST(SlowGroupTest, AlertsToldAtDifferentTimesAreRepeatedEachInTime) {
   world.querier().read_takes = std::chrono::hours(1);
   world.Run("30m");
   EXPECT_THAT(notify.lapsed(), IsEmpty());
+}
+
+// The new group's first slot may be hours away, and what notify heard of the old one
+// is valid for minutes.
+TEST(SlowGroupTest, AReloadThatLengthensTheIntervalSaysAtOnceWhatFires) {
+  const auto rules = [](const std::string& interval) {
+    return "groups:\n- name: g\n  interval: " + interval +
+           "\n  rules:\n  - { alert: High, expr: cpu > 80 }\n";
+  };
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  Listener notify(world);
+  world.Begin(rules("10s"));
+  world.Run("30s");
+  const std::size_t told = world.sink().batches.size();
+  world.Reload(rules("6h"));
+  world.Run("15s");
+  ASSERT_EQ(world.sink().batches.size(), told + 1);
+  const auto& again = world.sink().batches.back().at(0);
+  EXPECT_EQ(again.ends_at, world.clock().WallNow() + std::chrono::hours(24));
+  EXPECT_EQ(world.At(again.starts_at), "0s");
+  world.Run("30h");
+  EXPECT_THAT(notify.lapsed(), IsEmpty());
+  EXPECT_THAT(notify.firing(), ElementsAre("High"));
 }
 
 TEST(SlowGroupTest, RepeatsAreCountedAndAGroupInTimeNeedsNone) {

@@ -12,6 +12,8 @@ namespace tocsin::api {
 namespace {
 
 constexpr std::size_t kMostGathered = 16 << 10;
+constexpr int kMostDiscards = 32;
+constexpr Millis kDiscardLimit{200};
 
 }  // namespace
 
@@ -56,6 +58,12 @@ ssize_t ConnectionStream::read(char* bytes, size_t size) {
   std::memcpy(bytes, in_.data() + in_begin_, taken);
   in_begin_ += taken;
   return static_cast<ssize_t>(taken);
+}
+
+void ConnectionStream::Discard() {
+  for (int reads = 0; reads < kMostDiscards && WaitFor(POLLIN, kDiscardLimit); ++reads) {
+    if (recv(fd_, in_.data(), in_.size(), MSG_DONTWAIT) <= 0) return;
+  }
 }
 
 // Sends what has been gathered and these bytes.

@@ -27,6 +27,8 @@ class ConnectionStream final : public httplib::Stream {
   bool WaitForRequest(Millis limit);
   // Sends what has been gathered. False if the other side does not take it.
   bool Flush();
+  // Forgets what still comes, up to 512 KiB of it, until nothing has for 200 ms.
+  void Discard();
 
   bool is_readable() const override;
   bool is_writable() const override;

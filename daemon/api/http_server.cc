@@ -40,6 +40,10 @@ class OnSocket : public Base {
   }
 };
 
+// Whether the answer that this thread gave last left some of its request unread. The
+// library's handlers know no connection to say it to.
+thread_local bool leaves_unread = false;
+
 // Without TLS: connections are ConnectionStreams.
 class PlainServer final : public OnSocket<httplib::Server> {
  public:
@@ -51,12 +55,16 @@ class PlainServer final : public OnSocket<httplib::Server> {
         fd, {std::chrono::seconds(kReadSeconds), std::chrono::seconds(kWriteSeconds)});
     bool fine = true;
     bool closed = false;
+    leaves_unread = false;
     for (std::size_t left = keep_alive_max_count_; fine && !closed && left > 0; --left) {
       if (!AwaitRequest(stream)) break;
       fine = process_request(stream, left == 1, closed, nullptr);
       fine = stream.Flush() && fine;
+      closed = closed || leaves_unread;
     }
-    shutdown(fd, SHUT_RDWR);
+    // To close with bytes unread would reset the connection, and the answer with it.
+    shutdown(fd, SHUT_WR);
+    if (leaves_unread) stream.Discard();
     close(fd);
     return fine;
   }
@@ -262,6 +270,7 @@ class HttpServer::Rep {
   // heeds "close" only from clients; it closes behind a body that could not be written
   // whole, though: this one can, and then says that it could not.
   static void CloseBehind(httplib::Response& response) {
+    leaves_unread = true;
     response.set_header("Connection", "close");
     const std::string type = response.get_header_value("Content-Type");
     response.headers.erase("Content-Type");

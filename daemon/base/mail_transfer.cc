@@ -91,6 +91,7 @@ struct MailTransfer::State {
   std::string reply;                   // The lines so far of the one under way.
   std::vector<MailReply> answers;      // To the recipients, in their order.
   SteadyTime farewell_at{};
+  bool left_unanswered = false;  // It came while a reply was still due.
 
   std::atomic<bool> cancelled = false;
   Mutex mutex;
@@ -227,13 +228,16 @@ int MailTransfer::State::OnDebug(CURL*, curl_infotype type, char* bytes, std::si
 }
 
 void MailTransfer::State::NoteCommand(std::string_view line) {
-  awaits_reply = true;
+  const bool unanswered = std::exchange(awaits_reply, true);
   for (const Command& command : kCommands) {
     // Within a login the lines are credentials, whatever they look like.
     if (step == MailStep::kLogin && command.step != MailStep::kSender) continue;
     if (!line.starts_with(command.begins)) continue;
     step = command.step;
-    if (step == MailStep::kFarewell) farewell_at = clock.SteadyNow();
+    if (step == MailStep::kFarewell) {
+      farewell_at = clock.SteadyNow();
+      left_unanswered = unanswered;
+    }
     return;
   }
 }
@@ -305,7 +309,8 @@ std::optional<Error> MailTransfer::State::Failure(CURLcode curl_code) const {
   };
   const bool taken = replied == MailStep::kContent && code / 100 == 2;
   // What counts has been said: how the farewell went does not matter.
-  if (step == MailStep::kFarewell && (taken || code >= 400)) return std::nullopt;
+  const bool said = taken || (code >= 400 && !left_unanswered);
+  if (step == MailStep::kFarewell && said) return std::nullopt;
   if (cancelled) return Error{ErrorCode::kCancelled, where + ": cancelled"};
   const bool overdue = curl_code == CURLE_OPERATION_TIMEDOUT || clock.SteadyNow() >= deadline;
   if (overdue) {

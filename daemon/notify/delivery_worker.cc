@@ -106,8 +106,8 @@ void DeliveryWorker::Send(Delivery delivery) {
     return;
   }
   Occasion occasion{clock_.WallNow(), flight.delivery.created_at, integration_, {}};
-  const auto settled = settled_recipients_.find(flight.delivery.id);
-  if (settled != settled_recipients_.end()) occasion.settled_recipients = settled->second;
+  const auto settled = settled_.find(flight.delivery.id);
+  if (settled != settled_.end()) occasion.settled_recipients = settled->second.recipients;
   EncodedMessage message = flight.settings.receiver->Encode(*notification, occasion);
   for (const std::string& note : message.notes) {
     text_problems_.Add();
@@ -196,25 +196,24 @@ void DeliveryWorker::NoteRecipients(const Delivery& delivery, Verdict& verdict,
               {"group", delivery.group_key},
               {"recipient", Redact(refused, receiver.Secrets())}});
   }
-  const auto known = settled_recipients_.find(delivery.id);
+  const auto known = settled_.find(delivery.id);
   if (verdict.outcome == Outcome::kGiveUp && !verdict.refused_recipients.empty() &&
-      known != settled_recipients_.end()) {
-    // The others have had it since an earlier attempt.
+      known != settled_.end() && known->second.taken) {
+    // Somebody else has had it since an earlier attempt.
     verdict.outcome = Outcome::kDelivered;
     verdict.error.clear();
   }
   if (verdict.outcome != Outcome::kRetryLater) {
-    settled_recipients_.erase(delivery.id);
+    settled_.erase(delivery.id);
     return;
   }
   if (verdict.settled_recipients.empty()) return;
-  auto& settled = settled_recipients_[delivery.id];
-  settled.insert(settled.end(), verdict.settled_recipients.begin(),
-                 verdict.settled_recipients.end());
+  Settled& settled = settled_[delivery.id];
+  settled.recipients.insert(settled.recipients.end(), verdict.settled_recipients.begin(),
+                            verdict.settled_recipients.end());
+  settled.taken |= verdict.settled_recipients.size() > verdict.refused_recipients.size();
   // Those of deliveries that expired or moved away.
-  if (settled_recipients_.size() > kMaxRemembered) {
-    settled_recipients_.erase(settled_recipients_.begin());
-  }
+  if (settled_.size() > kMaxRemembered) settled_.erase(settled_.begin());
 }
 
 void DeliveryWorker::SleepUntil(SteadyTime when) {

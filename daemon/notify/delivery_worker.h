@@ -97,7 +97,11 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
 
   // Of the lane alone.
   Backoff backoff_;
-  std::map<std::int64_t, std::vector<std::string>> settled_recipients_;  // By delivery.
+  struct Settled {
+    std::vector<std::string> recipients;  // They need no further attempt.
+    bool taken = false;                   // By one of them: the others refused it for good.
+  };
+  std::map<std::int64_t, Settled> settled_;  // By delivery.
   std::uint64_t next_token_ = 1;
   std::optional<std::pair<SteadyTime, TaskId>> sleep_;
   std::unique_ptr<Executor> owned_lane_;  // Last: its tasks use what is above.

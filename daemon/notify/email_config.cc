@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "daemon/base/text.h"
+#include "daemon/formats/letter_case.h"
 #include "daemon/formats/mail_message.h"
 #include "daemon/formats/template_functions.h"
 #include "daemon/notify/config_parts.h"
@@ -56,7 +57,8 @@ void ReadHeaders(ConfigReader& reader, EmailConfig& email) {
                        [&](const auto& header) { return header.first == name; });
   };
   for (auto& [key, value] : reader.StringMap("headers")) {
-    const std::string name = formats::TitleCase(key);
+    const std::string name =
+        formats::TitleCase(formats::LowerCase(key));  // Their case means nothing.
     if (!formats::IsMailHeaderName(key)) {
       reader.Fail("headers", fmt::format("\"{}\" is not a header's name", key));
     } else if (std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {

@@ -57,8 +57,8 @@ void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
     written = TrySettle({delivery, verdict}, now).ok();
     // It stays in flight, so that it is not sent again, until the disk takes it.
     if (!written) unsettled_.push_back({delivery, verdict});
+    metrics_.outbox_length.Set(static_cast<double>(outbox_.size()));
   }
-  metrics_.outbox_length.Set(static_cast<double>(outbox_.size()));
   NoteHealth(delivery, verdict);
   if (verdict.outcome == Outcome::kGiveUp) metrics_.deliveries_given_up.Add();
   DeliveryAttempt attempt = AttemptOf(delivery, verdict, now.wall);

@@ -96,6 +96,8 @@ std::string TextExpander::Expand(const std::string& text, formats::Escaping esca
   auto expanded = expand();
   if (expanded.ok()) return *std::move(expanded);
   notes_.push_back(expanded.error().message);
+  // In HTML it would be a tag that shows nothing.
+  if (escaping == formats::Escaping::kHtml) return {};
   return fmt::format("<error expanding template: {}>", expanded.error().message);
 }
 

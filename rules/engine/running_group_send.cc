@@ -66,8 +66,7 @@ RunningGroup::Repeats RunningGroup::FiringAlerts(const Repeats& known) const {
     if (!rule.alerting) continue;
     for (const auto& [labels, alert] : rule.alerting->alerts()) {
       if (alert.state != AlertState::kFiring) continue;
-      ToldAlert repeat{ToModelAlert(alert, rule.query, now, config_.interval, *options),
-                       due};
+      ToldAlert repeat{ToModelAlert(alert, rule.query, now, config_.interval, *options), due};
       const std::uint64_t fingerprint = repeat.alert.labels.Fingerprint();
       if (const auto told = known.find(fingerprint); told != known.end()) {
         repeat.told_at = told->second.told_at;

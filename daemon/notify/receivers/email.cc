@@ -174,6 +174,9 @@ class EmailReceiver : public Receiver {
     if (!has_date) mail.headers.emplace_back("Date", formats::MailDate(date));
     mail.text = text.Expand(settings_.text);
     mail.html = text.ExpandHtml(settings_.html);
+    // Of HTML that failed (it may be too long) the text part stands alone.
+    const bool failed = mail.html.empty() && !settings_.html.empty();
+    if (failed && mail.text.empty()) mail.text = "(the template of this mail cannot be expanded)";
     mail.boundary = "=_" + id;
     return formats::EncodeMail(mail);
   }

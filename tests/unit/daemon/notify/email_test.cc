@@ -356,7 +356,12 @@ class MailWorld {
         answer.recipients.push_back(
             {recipient, own == replies.end() ? 250 : own->second, "says the server"});
       }
-      if (content != 250) {
+      const bool wanted = std::any_of(answer.recipients.begin(), answer.recipients.end(),
+                                      [](const auto& reply) { return reply.code == 250; });
+      if (!wanted) {
+        answer.status = answer.recipients.back().code;
+        answer.mail_step = MailStep::kRecipients;
+      } else if (content != 250) {
         answer.status = content;
         answer.mail_step = MailStep::kContent;
       }
@@ -412,6 +417,19 @@ TEST(EmailDeliveryTest, PutOffAndThenRefusedTellsTheOthersOnce) {
     return std::find(asked.begin(), asked.end(), "ann@example.com") != asked.end();
   });
   EXPECT_EQ(to_ann, 1);
+}
+
+// Refused by one at once and by the other later, it reached nobody.
+TEST(EmailDeliveryTest, RefusedByEachInItsTimeItIsGivenUp) {
+  MailWorld mail;
+  mail.replies = {{"ann@example.com", 550}, {"bob@example.com", 450}};
+  mail.world.Fire({{"alertname", "Down"}});
+  mail.world.Run(seconds(12));
+  mail.replies = {{"ann@example.com", 550}, {"bob@example.com", 550}};
+  mail.world.Run(minutes(2));
+  const auto attempts = mail.world.notifier->Attempts();
+  EXPECT_TRUE(std::any_of(attempts.begin(), attempts.end(),
+                          [](const auto& attempt) { return attempt.given_up; }));
 }
 
 TEST(EmailDeliveryTest, AMessageThatIsRefusedIsGivenUpAndComposedAnew) {

@@ -74,6 +74,7 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
         statement_timeout_ = std::max(left / 2, kLeastStatementTimeout);
         backend_pid_ = connection_.backend_pid();
         TOCSIN_ASSIGN_OR_RETURN(server_, PrepareSession(connection_, statement_timeout_));
+        tour_.ForgetFailures();
       }
       if (!is_new && !server_.blind_role.empty()) {
         auto role = FindBlindRole(connection_);
@@ -87,7 +88,7 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
     const bool is_lost = connection_.lost();
     connection_.Close();
     if (is_lost && outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, {}});
+      abandoned_.push_back({backend_pid_, {}, {}});
       no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
     }
     const bool died_since =
@@ -139,8 +140,9 @@ Result<> PostgresCollector::ReadDatabases() {
 }
 
 bool PostgresCollector::IsAbandoned(std::string_view subject) const {
-  return std::any_of(abandoned_.begin(), abandoned_.end(),
-                     [&](const Abandoned& one) { return one.subject == subject; });
+  return std::any_of(abandoned_.begin(), abandoned_.end(), [&](const Abandoned& one) {
+    return one.subject == subject && one.database == server_.database;
+  });
 }
 
 bool PostgresCollector::RunsHere(const SubjectTask& task) const {
@@ -159,7 +161,7 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
     }
     if (!connection_.lost()) continue;
     if (outcome.ok() || outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, std::string(task.name())});
+      abandoned_.push_back({backend_pid_, std::string(task.name()), server_.database});
       no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
     }
     return outcome.ok() ? Error{ErrorCode::kUnavailable, "the connection was lost"}
@@ -181,8 +183,8 @@ Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& con
 
 void PostgresCollector::VisitDatabases(const CollectContext& context) {
   if (abandoned_.size() >= kMostAbandoned) return;
-  if (auto hung = tour_.Visit(context, server_, databases_)) {
-    abandoned_.push_back({hung->pid, std::move(hung->subject)});
+  if (auto hung = tour_.Visit(context, connection_, server_, databases_)) {
+    abandoned_.push_back({hung->pid, std::move(hung->subject), std::move(hung->database)});
   }
 }
 

@@ -30,6 +30,7 @@ class PostgresCollector : public Collector {
   struct Abandoned {
     int pid = 0;
     std::string subject;
+    std::string database;  // Where it ran.
   };
 
   Result<> Prepare(const CollectContext& context);

@@ -52,7 +52,9 @@ ErrorCode CodeOf(std::string_view sqlstate) {
 class Connection::Adopted final : public pqxx::connection_base {
  public:
   explicit Adopted(ConnectionHandle established)
-      : pqxx::connection_base(policy_), policy_(std::move(established)) {
+      : pqxx::connection_base(policy_),
+        session_(established.get()),
+        policy_(std::move(established)) {
     init();
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -61,7 +63,10 @@ class Connection::Adopted final : public pqxx::connection_base {
   }
   ~Adopted() noexcept { close(); }
 
+  bool IsIdle() const { return is_open() && PQtransactionStatus(session_) == PQTRANS_IDLE; }
+
  private:
+  PGconn* session_;  // Valid while open; libpqxx does not hand it out.
   AdoptPolicy policy_;
 };
 
@@ -96,13 +101,30 @@ int Connection::backend_pid() const { return connection_->backendpid(); }
 
 int Connection::server_version() const { return connection_->server_version(); }
 
-Result<Rows> Connection::Query(const std::string& sql) {
+Result<Rows> Connection::Query(const std::string& sql) { return Ask(sql, Protocol::kScript); }
+
+Result<Rows> Connection::QueryReadOnly(const std::string& settings, const std::string& statement) {
+  auto answer = Ask("BEGIN READ ONLY; " + settings, Protocol::kScript);
+  if (answer.ok()) answer = Ask(statement, Protocol::kOneStatement);
+  if (lost()) return answer;
+  const auto ended = Ask("ROLLBACK", Protocol::kScript);
+  if (lost()) return ended.error();
+  if (!connection_->IsIdle()) {
+    Close();
+    return Error{ErrorCode::kUnavailable, "its transaction could not be ended"};
+  }
+  return answer;
+}
+
+Result<Rows> Connection::Ask(const std::string& sql, Protocol protocol) {
   if (lost()) return Error{ErrorCode::kUnavailable, "the connection is gone"};
   TOCSIN_CHECK(watch_ != nullptr);
   try {
     watch_->BeginAnswer();
     pqxx::nontransaction session(*connection_);
-    auto result = std::make_shared<const pqxx::result>(session.exec(sql));
+    // With parameters, though there are none: the extended protocol takes one statement.
+    auto result = std::make_shared<const pqxx::result>(
+        protocol == Protocol::kScript ? session.exec(sql) : session.exec_params(sql));
     if (result->size() > kMostRows) {
       return Error{ErrorCode::kResourceExhausted,
                    "the answer has more than " + std::to_string(kMostRows) + " rows"};

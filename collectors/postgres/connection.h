@@ -39,6 +39,12 @@ class Connection {
   // (statement_timeout), kUnavailable (lock_timeout and all else).
   Result<Rows> Query(const std::string& sql);
 
+  // Runs one statement that is not ours: after `settings` (statements of ours, each with
+  // its semicolon) in a transaction that is read-only and rolled back, so that nothing it
+  // does outlives it. The server itself refuses several statements in one.
+  // Errors: as Query(); kUnavailable with lost() if the transaction cannot be ended.
+  Result<Rows> QueryReadOnly(const std::string& settings, const std::string& statement);
+
   static constexpr int kMostRows = 500'000;
 
   bool lost() const { return connection_ == nullptr; }
@@ -48,6 +54,9 @@ class Connection {
 
  private:
   class Adopted;
+  enum class Protocol { kScript, kOneStatement };
+
+  Result<Rows> Ask(const std::string& sql, Protocol protocol);
   Error Lost(const char* reason);
 
   Dialer dialer_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -11,7 +10,6 @@
 #include <utility>
 
 #include "collectors/postgres/subject.h"
-#include "daemon/base/text.h"
 
 namespace tocsin::collectors::postgres {
 namespace {
@@ -28,7 +26,6 @@ constexpr Millis kDefaultInterval = seconds(60);
 constexpr Millis kLeastInterval = seconds(1);
 constexpr Millis kDefaultTimeout = seconds(1);
 constexpr Millis kLeastTimeout{10};
-constexpr Millis kNearEnough{20};
 
 bool IsWord(std::string_view text, bool with_colon) {
   const auto starts = [&](char c) {
@@ -39,10 +36,11 @@ bool IsWord(std::string_view text, bool with_colon) {
                      [&](char c) { return starts(c) || (c >= '0' && c <= '9'); });
 }
 
-// What a collection says of itself.
+// What a collection, or whoever scrapes it, says of itself.
 bool IsOurs(std::string_view name) {
   return name.starts_with("tocsin_") || name.starts_with("pg_scrape_collector_") ||
-         name.starts_with("pg_exporter_");
+         name.starts_with("pg_exporter_") || name.starts_with("scrape_") || name == "up" ||
+         name == "pg_up";
 }
 
 constexpr std::pair<std::string_view, MetricType> kTypes[] = {{"gauge", MetricType::kGauge},
@@ -78,7 +76,7 @@ CustomMetric ReadMetric(ConfigReader& metrics, const std::string& column,
   return metric;
 }
 
-CustomQuery ReadQuery(ConfigReader& reader) {
+CustomQuery ReadQuery(ConfigReader& reader, std::string_view added_label) {
   CustomQuery query;
   query.name = reader.RequiredString("name");
   query.collector = "queries." + query.name;
@@ -92,6 +90,8 @@ CustomQuery ReadQuery(ConfigReader& reader) {
   for (const auto& label : query.labels) {
     if (!IsWord(label, false) || label.starts_with("__")) {
       reader.Fail("labels", "\"" + label + "\" is not a label's name: write AS in the query");
+    } else if (label == added_label) {
+      reader.Fail("labels", "\"" + label + "\" is a label that every series has with these names");
     } else if (!names.insert(label).second) {
       reader.Fail("labels", "\"" + label + "\" is there twice");
     }
@@ -134,27 +134,21 @@ Error NoColumn(const Rows& rows, const std::string& wanted) {
                fmt::format("the answer has no column \"{}\" (it has: {})", wanted, all)};
 }
 
-std::string Statement(const SubjectRun& run, Millis left) {
-  const CustomQuery& query = *run.query;
-  // Its own, unless the collection ends before: then powers of two, so that there are
-  // few different texts, for pg_stat_statements keeps each.
-  const auto limit = left + kNearEnough >= query.timeout
-                         ? static_cast<unsigned long>(query.timeout.count())
-                         : std::bit_floor(static_cast<unsigned long>(left.count()));
+// Its own limit, unless the collection ends before.
+std::string SettingsSql(const CustomQuery& query, Millis left) {
   return fmt::format(
-      "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL search_path TO "
-      "DEFAULT; {}",
-      limit, query.sql);
+      "SELECT set_config('statement_timeout', '{}', true); SET LOCAL search_path TO DEFAULT;",
+      std::min(left, query.timeout).count());
 }
 
 }  // namespace
 
-std::vector<CustomQuery> ReadCustomQueries(ConfigReader& target) {
+std::vector<CustomQuery> ReadCustomQueries(ConfigReader& target, std::string_view added_label) {
   std::vector<CustomQuery> queries;
   std::set<std::string> names;
   std::map<std::string, std::vector<std::string>> labels_of;  // By metric.
   for (ConfigReader& reader : target.Maps("queries")) {
-    CustomQuery query = ReadQuery(reader);
+    CustomQuery query = ReadQuery(reader, added_label);
     if (!names.insert(query.name).second) {
       reader.Fail("name", "another query is named \"" + query.name + "\"");
     }
@@ -178,7 +172,8 @@ Result<> CollectCustomQuery(SubjectRun& run) {
   if (left < kLeastTimeout) {
     return Error{ErrorCode::kDeadlineExceeded, "there is no time left"};
   }
-  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.connection.Query(Statement(run, left)));
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows,
+                          run.connection.QueryReadOnly(SettingsSql(query, left), query.sql));
 
   std::vector<int> label_columns;
   for (const auto& label : query.labels) {
@@ -202,8 +197,8 @@ Result<> CollectCustomQuery(SubjectRun& run) {
       if (rows.IsNull(row, metric_columns[i]) || rows.Number(row, metric_columns[i])) continue;
       return Error{
           ErrorCode::kCorruption,
-          fmt::format("column \"{}\" of row {} is not a number: \"{}\"", query.metrics[i].column,
-                      row + 1, TruncateRunes(rows.Text(row, metric_columns[i]), 40))};
+          // Not what it is: that is the user's data, and errors are read by others.
+          fmt::format("column \"{}\" of row {} is not a number", query.metrics[i].column, row + 1)};
     }
   }
 

@@ -3,6 +3,7 @@
 // A query of the user's own: its columns become labels and metrics.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/base/clock.h"
@@ -34,10 +35,12 @@ struct CustomQuery {
 };
 
 // Reads the key `queries` of a target; errors go to the reader's. No two queries have
-// the same name, and metrics of one name have the same labels.
-std::vector<CustomQuery> ReadCustomQueries(ConfigReader& target);
+// the same name, and metrics of one name have the same labels; none has `added_label`,
+// which every series gets (empty: none does).
+std::vector<CustomQuery> ReadCustomQueries(ConfigReader& target, std::string_view added_label);
 
-// Runs `run.query` read-only, under its own deadline and the role's own search_path.
+// Runs `run.query`, one statement, in a transaction that is read-only and rolled back,
+// under its own deadline and the role's own search_path.
 // Errors name what is wrong with the answer: a column that is not there, a value that
 // is not a number, more rows than the limit; nothing of such an answer is shown.
 Result<> CollectCustomQuery(SubjectRun& run);

@@ -17,12 +17,31 @@ using std::chrono::seconds;
 constexpr Millis kTimePerCollection{500};
 constexpr Millis kMostTimePerVisit{2000};
 constexpr Millis kLeastTimePerVisit{200};
-// After one that hung: the server may not have noticed that we are gone.
-constexpr seconds kPauseAfterHung{60};
+// After one that hung the server may not have noticed that we are gone; one that refuses
+// does so again.
+constexpr seconds kLeastPause{60};
+constexpr minutes kMostPause{30};
 // Of a thousand databases each has its turn within this time; rows older than it end.
 constexpr minutes kMostAgeOfRows{30};
 
+// Whoever connects to a database takes RowExclusiveLock on it, before lock_timeout counts
+// and before pg_stat_activity shows it. These are what that waits for.
+constexpr std::string_view kLockedSql =
+    "SELECT DISTINCT objid FROM pg_locks WHERE locktype = 'object'"
+    " AND classid = 'pg_database'::regclass AND mode IN ('ShareLock', 'ShareRowExclusiveLock',"
+    " 'ExclusiveLock', 'AccessExclusiveLock')";
+
 }  // namespace
+
+void DatabaseTour::Pause::Begin(SteadyTime now) {
+  length = std::clamp<Millis>(2 * length, kLeastPause, kMostPause);
+  until = now + length;
+}
+
+void DatabaseTour::ForgetFailures() {
+  pause_ = {};
+  for (auto& [oid, stop] : stops_) stop.pause = {};
+}
 
 DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock)
     : clock_(clock), options_(options) {
@@ -59,27 +78,42 @@ void DatabaseTour::Prepare(const ServerFacts& server, const std::vector<Database
   std::erase_if(stops_, [&](const auto& entry) { return !there.contains(entry.first); });
 }
 
-std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& context,
-                                                      const ServerFacts& server,
-                                                      const std::vector<Database>& databases) {
-  const SteadyTime start = clock_.SteadyNow();
-  visitors_before_ = std::exchange(visitors_, {});
-  Prepare(server, databases);
+// In the order of their turns.
+std::vector<DatabaseTour::Stop*> DatabaseTour::FindDue(Connection& kept, SteadyTime now) {
   std::vector<Stop*> due;
   for (auto& [oid, stop] : stops_) {
+    stop.locked = false;
     const bool is_due = std::any_of(stop.tasks.begin(), stop.tasks.end(),
-                                    [&](const auto& task) { return task.IsDue(start); });
-    if (is_due) due.push_back(&stop);
+                                    [&](const auto& task) { return task.IsDue(now); });
+    if (is_due && now >= stop.pause.until) due.push_back(&stop);
+  }
+  if (due.empty() || now < pause_.until) return {};
+  // A role that may not read the locks visits all the same.
+  const auto locked = kept.Query(std::string(kLockedSql));
+  if (kept.lost()) return {};
+  for (int row = 0; locked.ok() && row < locked->size(); ++row) {
+    const auto stop = stops_.find(locked->Text(row, 0));
+    if (stop != stops_.end()) stop->second.locked = std::erase(due, &stop->second) > 0;
   }
   std::stable_sort(due.begin(), due.end(), [](const Stop* one, const Stop* other) {
     return std::pair(one->visited, one->last_visit) < std::pair(other->visited, other->last_visit);
   });
+  return due;
+}
+
+std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& context,
+                                                      Connection& kept, const ServerFacts& server,
+                                                      const std::vector<Database>& databases) {
+  const SteadyTime start = clock_.SteadyNow();
+  visitors_before_ = std::exchange(visitors_, {});
+  Prepare(server, databases);
+  const std::vector<Stop*> due = FindDue(kept, start);
 
   std::optional<Hung> hung;
   bool is_first = true;
   for (Stop* stop : due) {
     const SteadyTime now = clock_.SteadyNow();
-    if (hung || now < not_before_ || context.stop.stop_requested()) break;
+    if (hung || now < pause_.until || context.stop.stop_requested()) break;
     if (context.deadline - now < 2 * kLeastTimePerVisit) break;
     if (!is_first && now - start > kTimePerCollection) break;
     is_first = false;
@@ -115,9 +149,10 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
       if (task.IsDue(now)) task.Miss(now, error.message);
     }
     connection_.reset();  // An attempt that hangs is of this database: nobody goes on with it.
+    stop.pause.Begin(now);
     if (error.code != ErrorCode::kDeadlineExceeded) return std::nullopt;
-    not_before_ = clock_.SteadyNow() + kPauseAfterHung;
-    return pid == 0 ? std::nullopt : std::optional(Hung{pid, {}});
+    pause_.Begin(clock_.SteadyNow());
+    return pid == 0 ? std::nullopt : std::optional(Hung{pid, {}, stop.name});
   };
   if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
   pid = connection_->backend_pid();
@@ -134,12 +169,14 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
     const auto outcome = task.Run(session, context, unused);
     if (!connection_->lost()) continue;
     stop.error = task.error();
+    stop.pause.Begin(now);
     if (!outcome.ok() && outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      not_before_ = clock_.SteadyNow() + kPauseAfterHung;
-      hung = Hung{pid, std::string(task.name())};
+      pause_.Begin(clock_.SteadyNow());
+      hung = Hung{pid, std::string(task.name()), stop.name};
     }
     break;
   }
+  if (!connection_->lost()) pause_ = stop.pause = {};
   connection_->Close();
   return hung;
 }
@@ -203,6 +240,9 @@ void DatabaseTour::Report(model::MetricBatch& batch) const {
                                       "Whether the last visit of the database succeeded",
                                       model::MetricType::kGauge, {"datname"});
   for (const auto& [oid, stop] : stops_) {
+    if (stop.locked) {
+      batch.AddNote(fmt::format("database \"{}\": not visited while it is locked", stop.name));
+    }
     if (!stop.visited) continue;
     batch.Add(up, {stop.name}, stop.error.empty() ? 1 : 0);
     if (!stop.error.empty()) {

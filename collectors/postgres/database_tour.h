@@ -5,7 +5,8 @@
 // come the longest ago first, and only as many per collection as there is time for.
 // It is closed after each visit, so that it never stands in the way of whoever drops
 // or renames a database for longer than PostgreSQL itself waits for others to leave.
-// Templates are never visited.
+// Templates are never visited, nor is a database that somebody locks against it (to
+// copy or to move it): the visitor would wait in the server, where nobody counts it.
 
 #include <map>
 #include <memory>
@@ -28,13 +29,18 @@ class DatabaseTour {
   struct Hung {
     int pid = 0;
     std::string subject;
+    std::string database;
   };
 
   // Visits those of `databases` that are due, but the one that `server` is of, until
-  // the time for it is over; forgets those that are gone. `server` is what the kept
-  // connection says. Returns the backend that a visit left hanging.
-  std::optional<Hung> Visit(const CollectContext& context, const ServerFacts& server,
-                            const std::vector<Database>& databases);
+  // the time for it is over; forgets those that are gone. `server` is what `kept`, the
+  // kept connection, says. Returns the backend that a visit left hanging.
+  std::optional<Hung> Visit(const CollectContext& context, Connection& kept,
+                            const ServerFacts& server, const std::vector<Database>& databases);
+
+  // The server may be another one now, or as good as new: nothing waits because of what
+  // failed before.
+  void ForgetFailures();
 
   // Whether there is a database in which this subject or query is run.
   bool Has(std::string_view name) const;
@@ -58,17 +64,27 @@ class DatabaseTour {
   static constexpr std::string_view kApplicationName = "tocsin databases";
 
  private:
+  // What failed waits before it is tried again: each time twice as long.
+  struct Pause {
+    Millis length{};
+    SteadyTime until{};
+    void Begin(SteadyTime now);
+  };
+
   struct Stop {  // One database.
     std::string name;
     std::vector<SubjectTask> tasks;
     bool visited = false;
     std::string error;     // Why the last visit failed before it could ask anything.
     bool refused = false;  // That is because it does not let us in.
+    bool locked = false;   // It was due and passed over.
     SteadyTime last_visit{};
+    Pause pause;  // After a visit that failed.
   };
 
   void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
   Stop MakeStop(const std::string& name) const;
+  std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
   std::optional<Hung> VisitOne(Stop& stop, const CollectContext& context, const ServerFacts& server,
                                const std::vector<Database>& databases);
 
@@ -76,7 +92,7 @@ class DatabaseTour {
   PostgresOptions options_;  // Its database is that of the visit.
   std::unique_ptr<Connection> connection_;
   std::map<std::string, Stop, std::less<>> stops_;  // By oid.
-  SteadyTime not_before_{};                         // After a visit that hung.
+  Pause pause_;                                     // After a visit that hung.
   std::vector<int> visitors_;
   std::vector<int> visitors_before_;
 };

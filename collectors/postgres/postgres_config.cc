@@ -259,7 +259,7 @@ PostgresOptions ParsePostgresOptions(ConfigReader& reader, FileSystem& files) {
   constexpr Names kNames[] = {Names::k020, Names::k015, Names::k011, Names::kAll};
   options.names = kNames[reader.Choice("names", {"0.20", "0.15", "0.11", "all"}, 0)];
   ReadLog(reader, options);
-  options.queries = ReadCustomQueries(reader);
+  options.queries = ReadCustomQueries(reader, options.names == Names::k011 ? "server" : "");
   return options;
 }
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 #include <chrono>
 
 #include "collectors/postgres/subject.h"
@@ -73,9 +72,9 @@ Result<Rows> SubjectRun::Query(const std::string& sql) {
   const auto left = std::chrono::floor<Millis>(until - context.clock.SteadyNow());
   if (left < Millis(10)) return Error{ErrorCode::kDeadlineExceeded, "there is no time left"};
   if (left >= statement_timeout) return connection.Query(sql);
-  // Powers of two: few different texts, for pg_stat_statements keeps each.
-  const auto limit = std::bit_floor(static_cast<unsigned long>(left.count()));
-  return connection.Query("SET LOCAL statement_timeout = " + std::to_string(limit) + "; " + sql);
+  // Not SET LOCAL: of that pg_stat_statements keeps a text for every value.
+  return connection.Query("SELECT set_config('statement_timeout', '" +
+                          std::to_string(left.count()) + "', true); " + sql);
 }
 
 Result<> CollectSelect(SubjectRun& run, const Select& select) {

@@ -15,11 +15,12 @@ constexpr std::chrono::minutes kForgetAfter{30};
 constexpr std::size_t kTablesPerQuery = 50;
 constexpr Millis kTimePerRun{150};
 
+// One array: pg_stat_statements keeps one text, however many tables there are.
 // Its indexes and its TOAST table are opened too.
 constexpr std::string_view kSizesSql =
     "WITH locked AS MATERIALIZED (SELECT relation FROM pg_locks WHERE locktype = 'relation'"
     " AND mode = 'AccessExclusiveLock' AND relation IS NOT NULL),"
-    " free AS MATERIALIZED (SELECT c.oid FROM pg_class c WHERE c.oid IN ({})"
+    " free AS MATERIALIZED (SELECT c.oid FROM pg_class c WHERE c.oid = ANY('{{{}}}'::oid[])"
     " AND c.oid NOT IN (SELECT relation FROM locked)"
     " AND c.reltoastrelid NOT IN (SELECT relation FROM locked)"
     " AND NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid IN (c.oid, c.reltoastrelid)"

@@ -42,14 +42,10 @@ std::vector<bool> TopObjects::Choose(std::span<const Object> objects, std::size_
 
 void TopObjects::CountOthers(std::span<const Object> objects, const std::vector<bool>& chosen) {
   const bool is_first = std::exchange(is_first_, false);
-  if (left_out_ == 0) {
-    counted_.clear();
-    return;
-  }
   std::unordered_map<std::string, std::vector<double>> counted;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const Object& object = objects[i];
-    if (others_.empty()) others_.resize(object.counters.size(), 0);
+    if (left_out_ > 0 && others_.empty()) others_.resize(object.counters.size(), 0);
     if (!chosen[i] && !is_first) {
       const auto before = counted_.find(object.key);
       for (std::size_t j = 0; j < object.counters.size(); ++j) {

@@ -39,8 +39,10 @@ class TopObjects {
  private:
   void CountOthers(std::span<const Object> objects, const std::vector<bool>& chosen);
 
-  std::unordered_map<std::string, SteadyTime> chosen_;            // When it was.
-  std::unordered_map<std::string, std::vector<double>> counted_;  // If any is left out: of all.
+  std::unordered_map<std::string, SteadyTime> chosen_;  // When it was.
+  // What all had at the last call: also while nobody is left out, for whoever loses its
+  // place later counts from there.
+  std::unordered_map<std::string, std::vector<double>> counted_;
   std::vector<double> others_;
   std::size_t left_out_ = 0;
   bool is_first_ = true;

@@ -4,11 +4,17 @@
 
 namespace tocsin::collectors::postgres {
 
+// The extension's own function: one that somebody else gave the name would run with the
+// rights of our role.
 Result<> CollectBuffercacheSummary(SubjectRun& run) {
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows schema,
       run.Query("SELECT quote_ident(n.nspname) FROM pg_proc p JOIN pg_namespace n"
-                " ON n.oid = p.pronamespace WHERE p.proname = 'pg_buffercache_summary'"));
+                " ON n.oid = p.pronamespace WHERE p.proname = 'pg_buffercache_summary'"
+                " AND p.oid IN (SELECT d.objid FROM pg_depend d"
+                "  JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_proc'::regclass"
+                "  AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'"
+                "  AND e.extname = 'pg_buffercache')"));
   if (schema.size() == 0) {
     run.out.Note(fmt::format(
         "buffercache_summary: needs PostgreSQL 16 or later, and CREATE EXTENSION pg_buffercache "

@@ -44,7 +44,7 @@ Result<> CollectDatabaseSize(SubjectRun& run) {
     const auto rows = run.Query(
         fmt::format("SELECT oid, CASE WHEN has_database_privilege(oid, 'CONNECT')"
                     " OR pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_database_size(oid) END"
-                    " FROM pg_database WHERE oid IN ({})",
+                    " FROM pg_database WHERE oid = ANY('{{{}}}'::oid[])",
                     oids));
     if (!rows.ok()) {
       outcome = rows.error();

@@ -4,7 +4,8 @@ namespace tocsin::collectors::postgres {
 
 // Asking a sequence for its place opens it and keeps its lock to the end of the query:
 // it is asked of a hundred, those with the least room first, and those that somebody
-// locks exclusively are passed over, as with tables.
+// locks against writing (ALTER SEQUENCE does) are passed over, for the place is read under
+// a writer's lock.
 Result<> CollectSequences(SubjectRun& run) {
   if (!run.Shows(run.server.database)) return {};
   static const Select select{
@@ -22,7 +23,8 @@ Result<> CollectSequences(SubjectRun& run) {
           "  ELSE (q.seqmax::numeric - l.last) / greatest(q.seqmax::numeric - q.seqmin, 1) END"
           " AS used FROM (SELECT seqrelid, seqincrement, seqmin, seqmax FROM pg_sequence"
           " WHERE NOT seqcycle AND seqrelid NOT IN (SELECT relation FROM pg_locks"
-          "  WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'"
+          "  WHERE locktype = 'relation' AND mode IN ('ShareLock', 'ShareRowExclusiveLock',"
+          "   'ExclusiveLock', 'AccessExclusiveLock')"
           "  AND relation IS NOT NULL) ORDER BY seqmax, seqrelid LIMIT 100) q"
           " JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace,"
           " LATERAL (SELECT CASE WHEN has_sequence_privilege(c.oid, 'SELECT,USAGE')"

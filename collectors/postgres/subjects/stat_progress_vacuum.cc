@@ -28,13 +28,15 @@ constexpr Progress kProgress[] = {
 };
 
 // The name of a table is known in its own database only; elsewhere it is its number.
+// Of another role's vacuum it may be hidden: nothing is told then.
 constexpr std::string_view kSql =
     "SELECT d.datname, coalesce((SELECT CASE WHEN n.nspname = 'public' THEN c.relname::text"
     "  ELSE n.nspname || '.' || c.relname END FROM pg_class c"
     "  JOIN pg_namespace n ON n.oid = c.relnamespace"
     "  WHERE c.oid = s.relid AND d.datname = current_database()), s.relid::text),"
     " s.param1, s.param2, s.param3, s.param4, s.param5, s.param6, s.param7"
-    " FROM pg_stat_get_progress_info('VACUUM') s JOIN pg_database d ON d.oid = s.datid";
+    " FROM pg_stat_get_progress_info('VACUUM') s JOIN pg_database d ON d.oid = s.datid"
+    " WHERE s.relid IS NOT NULL";
 
 }  // namespace
 

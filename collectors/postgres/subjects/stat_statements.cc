@@ -192,10 +192,10 @@ Result<> ShowTexts(SubjectRun& run, const Statements& statements) {
     run.memory.read_at = now;
     TOCSIN_ASSIGN_OR_RETURN(
         const Rows rows,
-        run.Query(fmt::format("SELECT DISTINCT ON (queryid) queryid, left(query, {})"
-                              " FROM {}.pg_stat_statements(true) WHERE queryid IN ({})",
-                              run.options.statement_text_length, run.server.statements_schema,
-                              missing)));
+        run.Query(
+            fmt::format("SELECT DISTINCT ON (queryid) queryid, left(query, {})"
+                        " FROM {}.pg_stat_statements(true) WHERE queryid = ANY('{{{}}}'::bigint[])",
+                        run.options.statement_text_length, run.server.statements_schema, missing)));
     for (int row = 0; row < rows.size(); ++row) {
       texts.emplace(rows.Text(row, 0), rows.Text(row, 1));
     }

@@ -3,7 +3,7 @@
 namespace tocsin::collectors::postgres {
 
 // Logical replication on the side that receives. A subscription that is enabled and has
-// no worker is one that failed.
+// no worker is one that failed. Those of one name in several databases are added up.
 Result<> CollectSubscriptions(SubjectRun& run) {
   static const Select workers{
       .labels = {{"subname", "subname"}},
@@ -22,15 +22,15 @@ Result<> CollectSubscriptions(SubjectRun& run) {
       .labels = {{"subname", "subname"}},
       .values = {{.metric = "tocsin_postgres_subscription_apply_errors_total",
                   .type = model::MetricType::kCounter,
-                  .sql = "apply_error_count",
+                  .sql = "sum(apply_error_count)",
                   .help = "Errors while changes were applied",
                   .needs = "pg_stat_subscription_stats.apply_error_count"},
                  {.metric = "tocsin_postgres_subscription_sync_errors_total",
                   .type = model::MetricType::kCounter,
-                  .sql = "sync_error_count",
+                  .sql = "sum(sync_error_count)",
                   .help = "Errors while tables were copied",
                   .needs = "pg_stat_subscription_stats.sync_error_count"}},
-      .from = "pg_stat_subscription_stats"};
+      .from = "pg_stat_subscription_stats GROUP BY subname"};
   return CollectSelect(run, errors);
 }
 

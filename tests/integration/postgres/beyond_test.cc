@@ -118,20 +118,35 @@ TEST_F(PostgresBeyondTest, ASequenceShowsHowMuchOfItIsUsed) {
   ASSERT_TRUE(server_
                   ->Execute("CREATE SEQUENCE tickets AS int MAXVALUE 1001;"
                             "CREATE SEQUENCE held; SELECT nextval('held');"
+                            "CREATE SEQUENCE altered; SELECT nextval('altered');"
                             "CREATE SEQUENCE fresh; SELECT setval('tickets', 901)")
                   .ok());
   auto holder = server_->Connect();
   ASSERT_TRUE(holder.ok());
-  ASSERT_TRUE((*holder)->Execute("BEGIN; DROP SEQUENCE held").ok());
+  ASSERT_TRUE((*holder)->Execute("BEGIN; DROP SEQUENCE held; ALTER SEQUENCE altered CACHE 2").ok());
   PostgresTarget target(Yaml(*server_));
   const auto collection = target.Collect();
   EXPECT_EQ(collection.Value("tocsin_postgres_sequence_used_ratio", {{"sequencename", "tickets"}}),
             0.9);
-  for (const char* name : {"held", "fresh"}) {  // Locked; never asked for a number.
+  for (const char* name : {"held", "altered", "fresh"}) {  // Locked; never asked for a number.
     EXPECT_FALSE(collection.Value("tocsin_postgres_sequence_used_ratio", {{"sequencename", name}})
                      .has_value());
   }
   EXPECT_EQ(collection.Value("pg_exporter_last_scrape_error"), 0) << collection.Notes();
+}
+
+TEST_F(PostgresBeyondTest, AFunctionThatHasTheNameOfAnExtensionsIsNotCalled) {
+  ASSERT_TRUE(server_
+                  ->Execute("CREATE FUNCTION pg_buffercache_summary(OUT buffers_used int,"
+                            " OUT buffers_unused int, OUT buffers_dirty int,"
+                            " OUT buffers_pinned int, OUT usagecount_avg float)"
+                            " LANGUAGE sql AS 'SELECT 1, 2, 3, 4, 5.0::float'")
+                  .ok());
+  PostgresTarget target(Yaml(*server_, "collectors: { buffercache_summary: on }\n"));
+  const auto collection = target.Collect();
+  EXPECT_FALSE(collection.Value("pg_buffercache_summary_buffers_used").has_value());
+  EXPECT_NE(collection.Notes().find("buffercache_summary: needs PostgreSQL 16"), std::string::npos)
+      << collection.Notes();
 }
 
 }  // namespace

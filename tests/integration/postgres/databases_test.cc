@@ -132,6 +132,48 @@ TEST_F(PostgresDatabasesTest, ADatabaseThatRefusesIsSaidAndCostsOnlyItself) {
   EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
 }
 
+TEST_F(PostgresDatabasesTest, ADatabaseThatIsLockedIsNotVisited) {
+  PostgresTarget target(Yaml(*server_));
+  auto changer = server_->Connect();
+  ASSERT_TRUE(changer.ok());
+  ASSERT_TRUE((*changer)->Execute("BEGIN; ALTER DATABASE shop RENAME TO store").ok());
+  auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_LT(collection.took, seconds(2));
+  EXPECT_NE(collection.Notes().find("database \"shop\": not visited while it is locked"),
+            std::string::npos)
+      << collection.Notes();
+  const auto waiting = server_->Execute("SELECT count(*) FROM pg_locks WHERE NOT granted");
+  ASSERT_TRUE(waiting.ok());
+  EXPECT_EQ(waiting->at(0).at(0), "0");
+  ASSERT_TRUE((*changer)->Execute("ROLLBACK").ok());
+  collection = target.Collect();
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+  EXPECT_EQ(collection.Notes().find("locked"), std::string::npos) << collection.Notes();
+}
+
+TEST_F(PostgresDatabasesTest, ADatabaseThatRefusesWaitsTwiceAsLongEachTime) {
+  Execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher");
+  const LabelMap shop = {{"datname", "shop"}};
+  for (const bool reconnects : {false, true}) {
+    Execute("ALTER DATABASE shop CONNECTION LIMIT 0");  // Not for superusers.
+    PostgresTarget watcher("dsn: \"" + server_->Dsn("user=watcher") + "\"\n");
+    EXPECT_EQ(watcher.Collect().Value("tocsin_postgres_database_up", shop), 0);
+    watcher.Advance(kTableInterval);
+    EXPECT_EQ(watcher.Collect().Value("tocsin_postgres_database_up", shop), 0);
+    Execute("ALTER DATABASE shop CONNECTION LIMIT -1");
+    if (reconnects) {
+      Execute(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'watcher' AND"
+          " application_name = 'tocsin'");
+    }
+    watcher.Advance(kTableInterval);
+    EXPECT_EQ(watcher.Collect().Value("tocsin_postgres_database_up", shop), reconnects ? 1 : 0);
+    watcher.Advance(kTableInterval);
+    EXPECT_EQ(watcher.Collect().Value("tocsin_postgres_database_up", shop), 1);
+  }
+}
+
 TEST_F(PostgresDatabasesTest, OnlyDatabasesThatAreShownAndMayBeEnteredAreVisited) {
   Execute("CREATE DATABASE private");
   Execute("REVOKE CONNECT ON DATABASE private FROM PUBLIC");

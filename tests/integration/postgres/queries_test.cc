@@ -108,7 +108,7 @@ TEST_F(PostgresQueriesTest, MistakesAreNamed) {
       Failure("{ name: q, sql: \"SELECT 1 AS one\", labels: [who], metrics: { one: gauge } }"),
       "queries.q: the answer has no column \"who\" (it has: one)");
   EXPECT_EQ(Failure("{ name: q, sql: \"SELECT 'many' AS one\", metrics: { one: gauge } }"),
-            "queries.q: column \"one\" of row 1 is not a number: \"many\"");
+            "queries.q: column \"one\" of row 1 is not a number");
   EXPECT_EQ(Failure("{ name: q, sql: \"SELEC 1\", metrics: { one: gauge } }"),
             "queries.q: syntax error at or near \"SELEC\"");
   EXPECT_EQ(Failure("{ name: q, sql: \"SELECT sum(sets) AS one FROM bookings\", metrics: { one: "
@@ -129,6 +129,33 @@ TEST_F(PostgresQueriesTest, NoneCanChangeAnythingOrHoldTheServerUp) {
   EXPECT_EQ(Failure("{ name: q, sql: \"SELECT 1 AS one FROM pg_sleep(30)\", timeout: 100ms, "
                     "metrics: { one: gauge } }"),
             "queries.q: canceling statement due to statement timeout");
+}
+
+TEST_F(PostgresQueriesTest, NoneEndsOrLeavesTheTransactionItRunsIn) {
+  for (const char* sql : {"BEGIN; SELECT 1 AS one", "COMMIT; CREATE TABLE x()",
+                          "SET search_path TO nowhere; SELECT 1 AS one"}) {
+    EXPECT_EQ(Failure("{ name: q, sql: \"" + std::string(sql) + "\", metrics: { one: gauge } }"),
+              "queries.q: cannot insert multiple commands into a prepared statement");
+  }
+  EXPECT_EQ(server_->Execute("SELECT count(*) FROM pg_class WHERE relname = 'x'", "shop")->at(0)[0],
+            "0");
+
+  // One statement that ends it, and what changes the session, do not outlive the query.
+  PostgresTarget target(Query(R"(name: ends
+    sql: "COMMIT"
+    metrics: { one: gauge }
+  - name: sets
+    sql: "SELECT set_config('application_name', 'renamed', false), 1 AS one"
+    metrics: { one: gauge })"));
+  ASSERT_EQ(target.errors(), "");
+  auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_EQ(collection.Value("sets_one"), 1) << collection.Notes();
+  const auto sessions = server_->Execute(
+      "SELECT application_name, state FROM pg_stat_activity WHERE application_name LIKE 'tocsin%'"
+      " OR application_name = 'renamed'");
+  ASSERT_TRUE(sessions.ok());
+  EXPECT_EQ(*sessions, (std::vector<PostgresSession::Row>{{"tocsin", "idle"}}));
 }
 
 TEST_F(PostgresQueriesTest, AMetricOfACollectorIsNotTakenOver) {

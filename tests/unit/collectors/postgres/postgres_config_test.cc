@@ -96,6 +96,28 @@ TEST_F(PostgresConfigTest, KeysAreReadAndMistakesNamed) {
   EXPECT_NE(errors_.find("tocsin.yaml:6"), std::string::npos) << errors_;
 }
 
+TEST_F(PostgresConfigTest, QueriesLeaveNamesAndLabelsThatAreTaken) {
+  const auto errors = [&](const std::string& keys) {
+    Parse("dsn: host=db1\n" + keys);
+    return errors_;
+  };
+  for (const char* name : {"up", "pg_up", "scrape_duration_seconds", "tocsin_a"}) {
+    EXPECT_NE(errors("queries: [{ name: q, sql: x, metrics: { a: { metric: " + std::string(name) +
+                     " } } }]\n")
+                  .find("keeps for itself"),
+              std::string::npos)
+        << name << ": " << errors_;
+  }
+  EXPECT_EQ(errors("queries: [{ name: q, sql: x, metrics: { a: { metric: uptime } } }]\n"), "");
+
+  const std::string server =
+      "queries: [{ name: q, sql: x, labels: [server], metrics: { a: gauge } }]\n";
+  EXPECT_EQ(errors(server), "");
+  EXPECT_NE(errors("names: \"0.11\"\n" + server).find("\"server\" is a label that every series"),
+            std::string::npos)
+      << errors_;
+}
+
 TEST_F(PostgresConfigTest, TheTargetNamesItselfWithoutCredentials) {
   ConfigErrors errors;
   ConfigReader reader(ConfigNode::Parse("dsn: \"postgresql://u:hunter2@db1/shop\"\n", "tocsin.yaml",

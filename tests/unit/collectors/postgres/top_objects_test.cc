@@ -58,6 +58,16 @@ TEST(TopObjectsTest, WhoLosesItsPlaceCountsAmongTheOthersFromWhereItWas) {
   EXPECT_EQ(top.others()[0], 1);
 }
 
+// Its place is lost after a time in which everybody had one: its lifetime is no increase.
+TEST(TopObjectsTest, WhoLosesItsPlaceLaterCountsFromWhereItWasToo) {
+  TopObjects top;
+  top.Choose(std::vector<Object>{{"a", 9, {100}}, {"b", 1, {50}}}, 2, kStart);
+  EXPECT_TRUE(top.others().empty());
+  top.Choose(std::vector<Object>{{"a", 9, {100}}, {"b", 1, {55}}, {"c", 9, {3}}}, 2,
+             kStart + hours(24));
+  EXPECT_EQ(top.others()[0], 5);
+}
+
 TEST(TopObjectsTest, NothingIsCountedWhileEverybodyHasAPlace) {
   TopObjects top;
   top.Choose(std::vector<Object>{{"a", 9, {100}}}, 1, kStart);

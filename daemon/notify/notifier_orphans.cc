@@ -47,12 +47,12 @@ Dispatcher::ReceiverNames NotifierImpl::FindRenamed(const NotifyConfig& next,
   Dispatcher::ReceiverNames renamed;
   const auto old = ByReceiver(channels_);
   const auto present = ByReceiver(ChannelsOf(receivers));
-  for (const auto& [name, channels] : old) {
-    if (next.FindReceiver(name) != nullptr) continue;
+  for (const auto& gone : old) {
+    if (next.FindReceiver(gone.first) != nullptr) continue;
     const auto same = std::find_if(present.begin(), present.end(), [&](const auto& receiver) {
-      return !old.count(receiver.first) && receiver.second == channels;
+      return !old.count(receiver.first) && receiver.second == gone.second;
     });
-    if (same != present.end()) renamed[name] = same->first;
+    if (same != present.end()) renamed[gone.first] = same->first;
   }
   return renamed;
 }

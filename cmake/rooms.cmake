@@ -60,7 +60,7 @@ endfunction()
 # tocsin_test(NAME LABEL SOURCES… [USES rooms…] [TIMEOUT seconds] [SERIAL])
 # One GoogleTest program; each of its tests is one of ctest's. Tests of real servers
 # wait most of their time: of them twice as many run at once (`./dev test` gives ctest
-# two places for each processor).
+# two places for each processor). The long ones begin first.
 function(tocsin_test name label)
   cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;USES" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -76,10 +76,14 @@ function(tocsin_test name label)
   target_compile_definitions(${name} PRIVATE
     TOCSIN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TOCSIN_BINARY_DIR="${CMAKE_BINARY_DIR}")
   set(places 2)
+  set(cost 1)
   if(label STREQUAL "integration")
     set(places 1)
+    set(cost 10)
+  elseif(label STREQUAL "sim" OR label STREQUAL "fault")
+    set(cost 100)
   endif()
-  set(properties LABELS ${label} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${places})
+  set(properties LABELS ${label} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${places} COST ${cost})
   if(ARG_SERIAL)
     list(APPEND properties RUN_SERIAL TRUE)
   endif()

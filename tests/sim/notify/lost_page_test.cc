@@ -172,7 +172,7 @@ std::uint64_t FromEnvironment(const char* name, std::uint64_t fallback) {
 
 TEST(LostPageTest, NoFiringAlertUnpagedNoResolveLostNothingOutOfOrder) {
   const std::uint64_t only = FromEnvironment("TOCSIN_SIM_SEED", 0);
-  const std::uint64_t seeds = only ? only : FromEnvironment("TOCSIN_SIM_SEEDS", 15);
+  const std::uint64_t seeds = only ? only : FromEnvironment("TOCSIN_SIM_SEEDS", 10);
   for (std::uint64_t seed = only ? only : 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("TOCSIN_SIM_SEED=" + std::to_string(seed));
     Trouble(seed).Run();

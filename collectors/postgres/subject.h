@@ -108,6 +108,10 @@ struct ValueColumn {
   std::string_view needs = {};
   IfNull if_null = IfNull::kSkip;
 };
+constexpr ValueColumn CounterColumn(std::string_view metric, std::string_view sql,
+                                    std::string_view help, std::string_view needs) {
+  return {metric, model::MetricType::kCounter, sql, help, needs};
+}
 struct Select {
   std::vector<LabelColumn> labels;
   std::vector<ValueColumn> values;

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <ctime>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "daemon/api/endpoints.h"
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
+#include "daemon/base/internet_date.h"
 
 namespace tocsin::api {
 namespace {
@@ -96,19 +96,6 @@ std::string AllowedMethods(std::string_view methods, bool with_options) {
     text += method;
   }
   return text;
-}
-
-// "Wed, 25 Nov 2026 20:28:41 GMT", in English whatever the locale is (RFC 9110, 5.6.7).
-std::string DateText(WallTime time) {
-  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t seconds = ToUnixMillis(time) / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} GMT", kDays[parts.tm_wday], parts.tm_mday,
-                     kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min,
-                     parts.tm_sec);
 }
 
 bool IsForm(const httplib::Request& request) {
@@ -319,7 +306,7 @@ class HttpServer::Rep {
 
   void Write(Response response, httplib::Response& to) const {
     to.status = response.status;
-    to.set_header("Date", DateText(context_.clock.WallNow()));
+    to.set_header("Date", InternetDate(context_.clock.WallNow(), "GMT"));
     for (const auto& [name, value] : response.headers) to.set_header(name, value);
     if (!response.content_type.empty()) to.set_header("Content-Type", response.content_type);
     to.body = std::move(response.body);  // set_content() would copy it.

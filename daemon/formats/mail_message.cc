@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <iterator>
 
+#include "daemon/base/internet_date.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::formats {
@@ -348,17 +348,7 @@ std::string EncodeMail(const MailMessage& message) {
   return out + "--" + message.boundary + "--\r\n";
 }
 
-std::string MailDate(WallTime time) {
-  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t seconds = ToUnixMillis(time) / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} +0000", kDays[parts.tm_wday], parts.tm_mday,
-                     kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min,
-                     parts.tm_sec);
-}
+std::string MailDate(WallTime time) { return InternetDate(time, "+0000"); }
 
 bool IsMailHeaderName(std::string_view name) {
   return !name.empty() && name.size() <= kLineWidth &&

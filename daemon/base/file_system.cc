@@ -18,7 +18,10 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kDirectoryMode = 0750;
-constexpr std::int64_t kReadStepBytes = 1 << 20;
+// A file is read in steps that grow: most are small, and room is zeroed before it is
+// filled (the hundreds of files of /proc would cost a hundred times their reading).
+constexpr std::int64_t kFirstReadBytes = 16 << 10;
+constexpr std::int64_t kLargestReadBytes = 1 << 20;
 constexpr int kMaxTemporaryNames = 100;
 
 Error SystemError(int error, const std::string& path) {
@@ -90,6 +93,10 @@ Result<> WriteWhole(int fd, std::string_view content, const std::string& path) {
   return {};
 }
 
+std::int64_t NextStep(std::size_t have_bytes) {
+  return std::clamp(static_cast<std::int64_t>(have_bytes), kFirstReadBytes, kLargestReadBytes);
+}
+
 // Reads at most `limit_bytes` from `offset`, less only at the end of the file.
 Result<std::string> ReadFrom(int fd, std::int64_t offset, std::int64_t limit_bytes,
                              const std::string& path) {
@@ -97,7 +104,7 @@ Result<std::string> ReadFrom(int fd, std::int64_t offset, std::int64_t limit_byt
   while (static_cast<std::int64_t>(bytes.size()) < limit_bytes) {
     const std::size_t have = bytes.size();
     const std::int64_t want =
-        std::min(kReadStepBytes, limit_bytes - static_cast<std::int64_t>(have));
+        std::min(NextStep(have), limit_bytes - static_cast<std::int64_t>(have));
     bytes.resize(have + static_cast<std::size_t>(want));
     const ssize_t got = ::pread(fd, bytes.data() + have, static_cast<std::size_t>(want),
                                 offset + static_cast<std::int64_t>(have));
@@ -115,8 +122,8 @@ Result<std::string> ReadStream(int fd, std::int64_t limit_bytes, const std::stri
   std::string bytes;
   while (static_cast<std::int64_t>(bytes.size()) <= limit_bytes) {
     const std::size_t have = bytes.size();
-    bytes.resize(have + static_cast<std::size_t>(std::min<std::int64_t>(
-                            kReadStepBytes, limit_bytes + 1 - static_cast<std::int64_t>(have))));
+    bytes.resize(have + static_cast<std::size_t>(std::min(
+                            NextStep(have), limit_bytes + 1 - static_cast<std::int64_t>(have))));
     const ssize_t got = ::read(fd, bytes.data() + have, bytes.size() - have);
     const int error = errno;
     bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));

@@ -63,6 +63,19 @@ TEST_F(FileSystemTest, FilesThatTellNoSizeAreReadToTheirEnd) {
   EXPECT_THAT(*text, HasSubstr("Pid:"));
 }
 
+TEST_F(FileSystemTest, AFileLargerThanAnyStepIsReadWhole) {
+  std::string content(3'000'001, 'x');
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i % 251);
+  ASSERT_TRUE(files_.WriteAtomically(At("large"), content).ok());
+  EXPECT_TRUE(*files_.Read(At("large")) == content);
+  EXPECT_TRUE(*(*files_.Open(At("large")))->ReadAt(1, 2'999'990) == content.substr(1, 2'999'990));
+}
+
+// The host collector reads hundreds of files of /proc in a poll.
+TEST_F(FileSystemTest, ASmallFileTakesLittleRoom) {
+  EXPECT_LE(files_.Read("/proc/self/stat")->capacity(), 32U << 10);
+}
+
 TEST_F(FileSystemTest, MissingFileIsNotFoundAndNamed) {
   const auto read = files_.Read(At("none"));
   ASSERT_FALSE(read.ok());

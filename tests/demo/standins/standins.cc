@@ -8,7 +8,6 @@
 
 #include "tests/demo/standins/rate_limit.h"
 #include "tests/demo/standins/vendor_rules.h"
-#include "tests/support/process.h"
 
 namespace tocsin::demo {
 namespace {
@@ -159,11 +158,11 @@ void StandIns::Impl::ReceivePagerDuty(const httplib::Request& request,
 
 Result<int> StandIns::Impl::Listen(httplib::Server& server, std::thread& thread) {
   server.set_payload_max_length(kMaxBodyBytes);
-  const int port = testing::FreePort();
-  if (!server.bind_to_port("127.0.0.1", port)) {
-    return Error{ErrorCode::kUnavailable, "cannot listen on 127.0.0.1:" + std::to_string(port)};
-  }
+  const int port = server.bind_to_any_port("127.0.0.1");
+  if (port < 0) return Error{ErrorCode::kUnavailable, "cannot listen on 127.0.0.1"};
   thread = std::thread([&server] { server.listen_after_bind(); });
+  // stop() before the accept loop runs would be lost.
+  while (!server.is_running()) std::this_thread::yield();
   return port;
 }
 

@@ -71,6 +71,7 @@ function(tocsin_test name label)
   list(TRANSFORM uses PREPEND "tocsin::")
   add_executable(${name} ${ARG_SOURCES})
   tocsin_use_test_headers(${name})
+  target_compile_options(${name} PRIVATE ${TOCSIN_TEST_FLAGS})
   target_link_libraries(${name} PRIVATE
     tocsin_options ${uses} tocsin::tests_support GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE

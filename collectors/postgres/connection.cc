@@ -63,6 +63,10 @@ class Connection::Adopted final : public pqxx::connection_base {
   }
   ~Adopted() noexcept { close(); }
 
+  ServerAddress Server() const {
+    const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+    return {text(PQhost(session_)), text(PQhostaddr(session_)), text(PQport(session_))};
+  }
   bool IsIdle() const { return is_open() && PQtransactionStatus(session_) == PQTRANS_IDLE; }
 
  private:
@@ -100,6 +104,8 @@ void Connection::Close() {
 int Connection::backend_pid() const { return connection_->backendpid(); }
 
 int Connection::server_version() const { return connection_->server_version(); }
+
+ServerAddress Connection::server() const { return connection_->Server(); }
 
 Result<Rows> Connection::Query(const std::string& sql) { return Ask(sql, Protocol::kScript); }
 

@@ -48,8 +48,10 @@ class Connection {
   static constexpr int kMostRows = 500'000;
 
   bool lost() const { return connection_ == nullptr; }
-  int backend_pid() const;     // Requires: !lost().
-  int server_version() const;  // 150020 for 15.20. Requires: !lost().
+  // Requires: !lost().
+  int backend_pid() const;
+  int server_version() const;    // 150020 for 15.20.
+  ServerAddress server() const;  // The one of the target's servers that was reached.
   void Close();
 
  private:

@@ -101,11 +101,21 @@ std::vector<DatabaseTour::Stop*> DatabaseTour::FindDue(Connection& kept, SteadyT
   return due;
 }
 
+// A target may name several servers, and a name may have several addresses: databases
+// of the same oid there are others.
+void DatabaseTour::Follow(const Connection& kept) {
+  const std::vector<ServerAddress> reached = {kept.server()};
+  if (options_.servers == reached) return;
+  options_.servers = reached;
+  connection_.reset();
+}
+
 std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& context,
                                                       Connection& kept, const ServerFacts& server,
                                                       const std::vector<Database>& databases) {
   const SteadyTime start = clock_.SteadyNow();
   visitors_before_ = std::exchange(visitors_, {});
+  Follow(kept);
   Prepare(server, databases);
   const std::vector<Stop*> due = FindDue(kept, start);
 

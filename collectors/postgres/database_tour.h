@@ -82,6 +82,7 @@ class DatabaseTour {
     Pause pause;  // After a visit that failed.
   };
 
+  void Follow(const Connection& kept);  // To the server that it has reached.
   void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
   Stop MakeStop(const std::string& name) const;
   std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
@@ -89,7 +90,7 @@ class DatabaseTour {
                                const std::vector<Database>& databases);
 
   const Clock& clock_;
-  PostgresOptions options_;  // Its database is that of the visit.
+  PostgresOptions options_;  // The server is the kept connection's, the database the visit's.
   std::unique_ptr<Connection> connection_;
   std::map<std::string, Stop, std::less<>> stops_;  // By oid.
   Pause pause_;                                     // After a visit that hung.

@@ -29,6 +29,8 @@ struct ServerAddress {
   std::string host;      // A name, an address, or a folder of unix sockets.
   std::string hostaddr;  // An address that makes looking up `host` unnecessary; may be empty.
   std::string port;
+
+  bool operator==(const ServerAddress&) const = default;
 };
 
 // Which databases have series of their own. Immutable.

@@ -75,6 +75,12 @@ struct Collection {
     return sum;
   }
 
+  int Count(std::string_view name) const {
+    int count = 0;
+    for (std::size_t i = 0; i < batch->row_count(); ++i) count += batch->row(i).name == name;
+    return count;
+  }
+
   std::set<std::string> Names() const {
     std::set<std::string> names;
     for (std::size_t i = 0; i < batch->row_count(); ++i) names.emplace(batch->row(i).name);

@@ -1,12 +1,15 @@
 // The other databases of a server: visited in turn on a second connection, shown
 // between the visits, ended when they are gone or cannot be visited any more.
 
+#include <filesystem>
+
 #include "tests/integration/postgres/collector_fixture.h"
 
 namespace tocsin::testing {
 namespace {
 
 constexpr seconds kTableInterval{60};
+constexpr int kFirstTenant = 1'000'000;  // Its oid.
 
 class PostgresDatabasesTest : public ::testing::Test {
  protected:
@@ -203,6 +206,51 @@ TEST_F(PostgresDatabasesTest, ManyDatabasesHaveTheirTurnOverSeveralCollections) 
     ++collections;
   }
   EXPECT_EQ(up, kMany + 1);
+}
+
+// Tenants, made fast: all have the files of template0, which nobody changes.
+void MakeTenants(PostgresServer& server, int count) {
+  const auto oid = server.Execute("SELECT oid FROM pg_database WHERE datname = 'template0'");
+  ASSERT_TRUE(oid.ok()) << oid.error().message;
+  const std::filesystem::path base = std::filesystem::path(server.data_folder()) / "base";
+  for (int i = 0; i < count; ++i) {
+    std::filesystem::create_directory_symlink(oid->at(0).at(0),
+                                              base / std::to_string(kFirstTenant + i));
+  }
+  const auto made = server.Execute(
+      "SET allow_system_table_mods = on; INSERT INTO pg_database SELECT (tenant).* FROM"
+      " (SELECT jsonb_populate_record(d, jsonb_build_object('oid', " +
+      std::to_string(kFirstTenant) +
+      " + i, 'datname', 'tenant' || i, 'datallowconn', true, 'datistemplate', false)) AS tenant"
+      " FROM pg_database d, generate_series(0, " +
+      std::to_string(count - 1) + ") i WHERE datname = 'template0') made");
+  ASSERT_TRUE(made.ok()) << made.error().message;
+}
+
+TEST_F(PostgresDatabasesTest, OfAThousandEachHasItsTurnAndNoPollIsLate) {
+  constexpr int kTenants = 1000;
+  constexpr int kDefaultLimit = 100;
+  ASSERT_NO_FATAL_FAILURE(MakeTenants(*server_, kTenants));
+  PostgresTarget some(Yaml(*server_));
+  const auto limited = some.Collect();
+  ASSERT_TRUE(limited.outcome.ok()) << limited.outcome.error().message;
+  const int all_databases = kTenants + 4;  // With postgres, shop and two templates.
+  EXPECT_EQ(limited.Value("tocsin_postgres_databases_left_out"), all_databases - kDefaultLimit);
+  EXPECT_EQ(limited.Count("pg_database_connection_limit"), kDefaultLimit);
+
+  PostgresTarget all(Yaml(*server_, "databases: { limit: 2000 }\n"));
+  constexpr int kPolls = 5;
+  int visited = 0;
+  for (int poll = 0; poll < kPolls; ++poll) {
+    const auto collection = all.Collect();  // Within its five seconds.
+    ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+    EXPECT_EQ(collection.Value("tocsin_postgres_databases_left_out"), 0);
+    EXPECT_EQ(collection.Count("pg_database_connection_limit"), all_databases);
+    const int before = std::exchange(visited, collection.Count("tocsin_postgres_database_up"));
+    EXPECT_GT(visited, before) << "others had their second turn first";
+    EXPECT_EQ(collection.Sum("tocsin_postgres_database_up"), visited);
+    all.Advance(seconds(15));
+  }
 }
 
 TEST_F(PostgresDatabasesTest, TablesLockedOrAboutToBeInAnotherDatabaseDoNotHoldUsUp) {

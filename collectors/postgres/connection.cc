@@ -2,32 +2,11 @@
 
 #include <libpq-fe.h>
 
-#include <cctype>
-#include <pqxx/pqxx>
-
+#include "daemon/base/check.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::postgres {
 namespace {
-
-// Gives libpqxx a connection that is already established: its own way to connect
-// blocks without end against a silent server.
-class AdoptPolicy : public pqxx::connectionpolicy {
- public:
-  explicit AdoptPolicy(ConnectionHandle established)
-      : pqxx::connectionpolicy(std::string()), established_(std::move(established)) {}
-
-  handle do_startconnect(handle current) override {
-    return current != nullptr ? current : established_.release();
-  }
-  handle do_completeconnect(handle current) override {
-    if (current == nullptr) throw pqxx::broken_connection("the connection is gone");
-    return current;
-  }
-
- private:
-  ConnectionHandle established_;
-};
 
 // "ERROR:  permission denied for function pg_ls_waldir\nHINT: …" in one plain line.
 std::string FirstLine(std::string_view message) {
@@ -49,31 +28,6 @@ ErrorCode CodeOf(std::string_view sqlstate) {
 
 }  // namespace
 
-class Connection::Adopted final : public pqxx::connection_base {
- public:
-  explicit Adopted(ConnectionHandle established)
-      : pqxx::connection_base(policy_),
-        session_(established.get()),
-        policy_(std::move(established)) {
-    init();
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    inhibit_reactivation(true);
-#pragma GCC diagnostic pop
-  }
-  ~Adopted() noexcept { close(); }
-
-  ServerAddress Server() const {
-    const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
-    return {text(PQhost(session_)), text(PQhostaddr(session_)), text(PQport(session_))};
-  }
-  bool IsIdle() const { return is_open() && PQtransactionStatus(session_) == PQTRANS_IDLE; }
-
- private:
-  PGconn* session_;  // Valid while open; libpqxx does not hand it out.
-  AdoptPolicy policy_;
-};
-
 Connection::Connection(const PostgresOptions& options, const Clock& clock)
     : dialer_(options), watchdog_(clock) {}
 
@@ -83,14 +37,9 @@ Result<bool> Connection::Begin(const CollectContext& context) {
   const bool is_new = lost();
   stop_ = context.stop;
   if (is_new) {
-    TOCSIN_ASSIGN_OR_RETURN(auto established, dialer_.Dial(context));
-    try {
-      connection_ = std::make_unique<Adopted>(std::move(established));
-    } catch (const std::exception& error) {
-      return Error{ErrorCode::kUnavailable, FirstLine(error.what())};
-    }
+    TOCSIN_ASSIGN_OR_RETURN(connection_, dialer_.Dial(context));
   }
-  watch_ = watchdog_.Start(connection_->sock(), context.deadline, context.stop);
+  watch_ = watchdog_.Start(PQsocket(connection_.get()), context.deadline, context.stop);
   return is_new;
 }
 
@@ -101,11 +50,15 @@ void Connection::Close() {
   connection_.reset();
 }
 
-int Connection::backend_pid() const { return connection_->backendpid(); }
+int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
 
-int Connection::server_version() const { return connection_->server_version(); }
+int Connection::server_version() const { return PQserverVersion(connection_.get()); }
 
-ServerAddress Connection::server() const { return connection_->Server(); }
+ServerAddress Connection::server() const {
+  const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+  const PGconn* connection = connection_.get();
+  return {text(PQhost(connection)), text(PQhostaddr(connection)), text(PQport(connection))};
+}
 
 Result<Rows> Connection::Query(const std::string& sql) { return Ask(sql, Protocol::kScript); }
 
@@ -115,7 +68,7 @@ Result<Rows> Connection::QueryReadOnly(const std::string& settings, const std::s
   if (lost()) return answer;
   const auto ended = Ask("ROLLBACK", Protocol::kScript);
   if (lost()) return ended.error();
-  if (!connection_->IsIdle()) {
+  if (PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
     Close();
     return Error{ErrorCode::kUnavailable, "its transaction could not be ended"};
   }
@@ -125,29 +78,40 @@ Result<Rows> Connection::QueryReadOnly(const std::string& settings, const std::s
 Result<Rows> Connection::Ask(const std::string& sql, Protocol protocol) {
   if (lost()) return Error{ErrorCode::kUnavailable, "the connection is gone"};
   TOCSIN_CHECK(watch_ != nullptr);
-  try {
-    watch_->BeginAnswer();
-    pqxx::nontransaction session(*connection_);
-    // With parameters, though there are none: the extended protocol takes one statement.
-    auto result = std::make_shared<const pqxx::result>(
-        protocol == Protocol::kScript ? session.exec(sql) : session.exec_params(sql));
-    if (result->size() > kMostRows) {
-      return Error{ErrorCode::kResourceExhausted,
-                   "the answer has more than " + std::to_string(kMostRows) + " rows"};
-    }
-    return Rows(std::move(result));
-  } catch (const pqxx::broken_connection& error) {
-    return Lost(error.what());
-  } catch (const pqxx::sql_error& error) {
-    if (!connection_->is_open()) return Lost(error.what());
-    return Error{CodeOf(error.sqlstate()), FirstLine(error.what())};
-  } catch (const std::exception& error) {
-    Close();
-    return Error{ErrorCode::kInternal, FirstLine(error.what())};
+  watch_->BeginAnswer();
+  PGconn* connection = connection_.get();
+  // With parameters, though there are none: the extended protocol takes one statement.
+  std::shared_ptr<PGresult> answer(
+      protocol == Protocol::kScript
+          ? PQexec(connection, sql.c_str())
+          : PQexecParams(connection, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0),
+      PQclear);
+  // Without an answer, what the connection says: the same, or that memory ran out.
+  const std::string_view message =
+      answer ? PQresultErrorMessage(answer.get()) : PQerrorMessage(connection);
+  if (PQstatus(connection) != CONNECTION_OK) {
+    return Lost(message.empty() ? PQerrorMessage(connection) : message);
   }
+  switch (PQresultStatus(answer.get())) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY: break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH: return Error{ErrorCode::kUnavailable, "COPY gives no rows"};
+    default: {
+      const char* sqlstate = PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE);
+      return Error{CodeOf(sqlstate != nullptr ? sqlstate : ""), FirstLine(message)};
+    }
+  }
+  if (PQntuples(answer.get()) > kMostRows) {
+    return Error{ErrorCode::kResourceExhausted,
+                 "the answer has more than " + std::to_string(kMostRows) + " rows"};
+  }
+  return Rows(std::move(answer));
 }
 
-Error Connection::Lost(const char* reason) {
+Error Connection::Lost(std::string_view reason) {
   const bool fired = watch_->fired();
   const Result<> fits = watch_->AnswerFits();
   const std::string line = FirstLine(reason);
@@ -160,31 +124,25 @@ Error Connection::Lost(const char* reason) {
   return Error{ErrorCode::kUnavailable, "the connection was lost: " + line};
 }
 
-int Rows::size() const { return static_cast<int>(result_->size()); }
+int Rows::size() const { return PQntuples(answer_.get()); }
 
-int Rows::columns() const { return static_cast<int>(result_->columns()); }
+int Rows::columns() const { return PQnfields(answer_.get()); }
 
-std::string_view Rows::ColumnName(int column) const {
-  return result_->column_name(static_cast<pqxx::row::size_type>(column));
-}
+std::string_view Rows::ColumnName(int column) const { return PQfname(answer_.get(), column); }
 
 // A server that answers another shape than was asked for has nothing to say.
 bool Rows::Has(int row, int column) const {
-  return row >= 0 && column >= 0 && static_cast<std::size_t>(row) < std::size_t(result_->size()) &&
-         column < static_cast<int>(result_->columns());
+  return row >= 0 && column >= 0 && row < size() && column < columns();
 }
 
 std::string_view Rows::Text(int row, int column) const {
   if (!Has(row, column)) return {};
-  const auto field = (*result_)[static_cast<pqxx::result::size_type>(row)]
-                               [static_cast<pqxx::row::size_type>(column)];
-  return {field.c_str(), field.size()};
+  return {PQgetvalue(answer_.get(), row, column),
+          static_cast<std::size_t>(PQgetlength(answer_.get(), row, column))};
 }
 
 bool Rows::IsNull(int row, int column) const {
-  return !Has(row, column) || (*result_)[static_cast<pqxx::result::size_type>(row)]
-                                        [static_cast<pqxx::row::size_type>(column)]
-                                            .is_null();
+  return !Has(row, column) || PQgetisnull(answer_.get(), row, column) != 0;
 }
 
 std::optional<double> Rows::Number(int row, int column) const {

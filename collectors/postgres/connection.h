@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "collectors/collector.h"
 #include "collectors/postgres/dialer.h"
@@ -55,15 +56,14 @@ class Connection {
   void Close();
 
  private:
-  class Adopted;
   enum class Protocol { kScript, kOneStatement };
 
   Result<Rows> Ask(const std::string& sql, Protocol protocol);
-  Error Lost(const char* reason);
+  Error Lost(std::string_view reason);
 
   Dialer dialer_;
   Watchdog watchdog_;
-  std::unique_ptr<Adopted> connection_;
+  ConnectionHandle connection_;
   std::unique_ptr<Watchdog::Watch> watch_;
   std::stop_token stop_;
 };

@@ -7,15 +7,13 @@
 #include <optional>
 #include <string_view>
 
-namespace pqxx {
-class result;
-}
+struct pg_result;  // libpq's.
 
 namespace tocsin::collectors::postgres {
 
 class Rows {
  public:
-  explicit Rows(std::shared_ptr<const pqxx::result> result) : result_(std::move(result)) {}
+  explicit Rows(std::shared_ptr<const pg_result> answer) : answer_(std::move(answer)) {}
 
   int size() const;
   int columns() const;
@@ -29,7 +27,7 @@ class Rows {
  private:
   bool Has(int row, int column) const;
 
-  std::shared_ptr<const pqxx::result> result_;
+  std::shared_ptr<const pg_result> answer_;
 };
 
 }  // namespace tocsin::collectors::postgres

@@ -12,6 +12,7 @@
 namespace tocsin::testing {
 namespace {
 
+constexpr std::size_t kTextBytes = 64;
 constexpr int kStopCheckMillis = 10;
 constexpr std::size_t kPieceBytes = 1 << 20;
 constexpr std::uint32_t kRowBytes = 512 << 20;
@@ -105,7 +106,7 @@ std::string FloodingPostgres::EndlessPart() const {
     return piece;
   }
   const std::string one = flood_ == Flood::kRows
-                              ? Row("")
+                              ? Row(std::string(kTextBytes, 'x'))
                               : Message('N', std::string("SNOTICE\0C00000\0Mhello\0\0", 23));
   while (piece.size() < kPieceBytes) piece += one;
   return piece;

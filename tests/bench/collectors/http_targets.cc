@@ -1,13 +1,11 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <thread>
 
-#include "daemon/base/text.h"
 #include "tests/bench/collectors/parts.h"
+#include "tests/bench/collectors/process_numbers.h"
 #include "tests/bench/collectors/quick_web.h"
 #include "tests/support/daemon_process.h"
 
@@ -33,28 +31,6 @@ std::string Config(int port) {
         i, port, i < kHung ? "hung" : "page", kTimeout);
   }
   return config;
-}
-
-// User and system time of a process so far.
-double CpuSeconds(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  std::string_view rest(text);
-  rest.remove_prefix(std::min(rest.rfind(')') + 2, rest.size()));
-  double ticks = 0;
-  for (int field = 3; !rest.empty() && field <= 15; ++field) {  // proc(5): utime 14, stime 15.
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    if (field >= 14) ticks += ParseDouble(rest.substr(0, end)).value_or(0);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-double ResidentMegabytes(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/statm", pid));
-  double pages = 0;
-  file >> pages >> pages;
-  return pages * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
 struct Punctuality {

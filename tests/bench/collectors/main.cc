@@ -14,6 +14,11 @@ namespace {
 constexpr std::array kParts = {
     Part{"http", "1,000 HTTP targets at 1 s on one core, a hundred of them hung",
          MeasureHttpTargets},
+    Part{"postgres", "PostgreSQL's own time for a poll, 10 minutes beside postgres_exporter",
+         MeasurePostgresCost},
+    Part{"tables", "the page of all series of 10,000 tables", MeasureAllTables},
+    Part{"memory", "a target of each kind for an hour, beside the processes replaced",
+         MeasureMemory},
 };
 
 int Main(int argc, char** argv) {

@@ -26,4 +26,13 @@ struct Part {
 // 1,000 HTTP targets at 1 s on one core, a hundred of them hung.
 Result<std::vector<Row>> MeasureHttpTargets(const Effort& effort);
 
+// PostgreSQL's own time for a poll, and its backend's memory, beside postgres_exporter.
+Result<std::vector<Row>> MeasurePostgresCost(const Effort& effort);
+
+// The page of all 270,000 series of 10,000 tables.
+Result<std::vector<Row>> MeasureAllTables(const Effort& effort);
+
+// The daemon with a target of each kind beside the processes it replaces.
+Result<std::vector<Row>> MeasureMemory(const Effort& effort);
+
 }  // namespace tocsin::bench

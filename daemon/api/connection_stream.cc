@@ -1,5 +1,8 @@
 #include "daemon/api/connection_stream.h"
 
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -7,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace tocsin::api {
 namespace {
@@ -14,6 +18,7 @@ namespace {
 constexpr std::size_t kMostGathered = 16 << 10;
 constexpr int kMostDiscards = 32;
 constexpr Millis kDiscardLimit{200};
+constexpr std::size_t kMostOfTls = 1 << 20;  // In one call.
 
 }  // namespace
 
@@ -25,17 +30,67 @@ bool ConnectionStream::WaitFor(short event, Millis limit) const {
   return ready > 0;
 }
 
-bool ConnectionStream::WaitForRequest(Millis limit) {
-  return in_begin_ < in_end_ || WaitFor(POLLIN, limit);
+bool ConnectionStream::IsThere() const {
+  return in_begin_ < in_end_ || (tls_ != nullptr && SSL_pending(tls_) > 0);
 }
 
-bool ConnectionStream::is_readable() const {
-  return in_begin_ < in_end_ || WaitFor(POLLIN, limits_.read);
-}
+bool ConnectionStream::WaitForRequest(Millis limit) { return IsThere() || WaitFor(POLLIN, limit); }
+
+bool ConnectionStream::is_readable() const { return IsThere() || WaitFor(POLLIN, limits_.read); }
 
 bool ConnectionStream::is_writable() const { return WaitFor(POLLOUT, limits_.write); }
 
+bool ConnectionStream::AcceptTls() {
+  const int flags = fcntl(fd_, F_GETFL);
+  if (flags < 0 || fcntl(fd_, F_SETFL, flags | O_NONBLOCK) != 0) return false;
+  SSL_set_fd(tls_, fd_);
+  while (true) {
+    ERR_clear_error();
+    const int result = SSL_accept(tls_);
+    if (result == 1) return true;
+    if (!AwaitTls(result)) return false;
+  }
+}
+
+bool ConnectionStream::AwaitTls(int result) {
+  switch (SSL_get_error(tls_, result)) {
+    case SSL_ERROR_WANT_READ: return WaitFor(POLLIN, limits_.read);
+    case SSL_ERROR_WANT_WRITE: return WaitFor(POLLOUT, limits_.write);
+    default: broken_ = true; return false;
+  }
+}
+
+ssize_t ConnectionStream::ReceiveTls(char* bytes, std::size_t size) {
+  while (true) {
+    ERR_clear_error();
+    const int received = SSL_read(tls_, bytes, static_cast<int>(std::min(size, kMostOfTls)));
+    if (received > 0) return received;
+    if (SSL_get_error(tls_, received) == SSL_ERROR_ZERO_RETURN) return 0;
+    if (!AwaitTls(received)) return -1;
+  }
+}
+
+bool ConnectionStream::SendTls(const char* bytes, std::size_t size) {
+  while (size > 0) {
+    ERR_clear_error();
+    const int sent = SSL_write(tls_, bytes, static_cast<int>(std::min(size, kMostOfTls)));
+    if (sent > 0) {
+      bytes += sent;
+      size -= static_cast<std::size_t>(sent);
+    } else if (!AwaitTls(sent)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void ConnectionStream::SayGoodbye() {
+  if (tls_ != nullptr && !broken_) SSL_shutdown(tls_);
+  shutdown(fd_, SHUT_WR);
+}
+
 ssize_t ConnectionStream::Receive(char* bytes, std::size_t size) {
+  if (tls_ != nullptr) return ReceiveTls(bytes, size);
   while (true) {
     const ssize_t received = recv(fd_, bytes, size, MSG_DONTWAIT);
     if (received >= 0) return received;
@@ -68,6 +123,10 @@ void ConnectionStream::Discard() {
 
 // Sends what has been gathered and these bytes.
 bool ConnectionStream::Send(const char* bytes, std::size_t size) {
+  if (tls_ != nullptr) {
+    const std::string gathered = std::exchange(out_, {});
+    return SendTls(gathered.data(), gathered.size()) && SendTls(bytes, size);
+  }
   std::array<iovec, 2> parts = {iovec{out_.data(), out_.size()},
                                 iovec{const_cast<char*>(bytes), size}};
   msghdr message{};

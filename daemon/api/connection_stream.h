@@ -11,6 +11,8 @@
 
 #include "daemon/base/clock.h"
 
+struct ssl_st;  // OpenSSL's SSL.
+
 namespace tocsin::api {
 
 class ConnectionStream final : public httplib::Stream {
@@ -20,13 +22,19 @@ class ConnectionStream final : public httplib::Stream {
     Millis write{};  // Without a byte taken.
   };
 
-  // Does not own the socket.
-  ConnectionStream(int fd, Limits limits) : fd_(fd), limits_(limits) {}
+  // Owns neither the socket nor the TLS session; null: none.
+  ConnectionStream(int fd, Limits limits, ssl_st* tls = nullptr)
+      : fd_(fd), limits_(limits), tls_(tls) {}
+
+  // The server's side of the handshake. Requires: a TLS session.
+  bool AcceptTls();
 
   // Whether a request, or the end of the connection, is there within `limit`.
   bool WaitForRequest(Millis limit);
   // Sends what has been gathered. False if the other side does not take it.
   bool Flush();
+  // Nothing more will be sent.
+  void SayGoodbye();
   // Forgets what still comes, up to 512 KiB of it, until nothing has for 200 ms.
   void Discard();
 
@@ -43,11 +51,18 @@ class ConnectionStream final : public httplib::Stream {
 
  private:
   bool WaitFor(short event, Millis limit) const;
+  bool IsThere() const;  // Received, though not yet read.
   ssize_t Receive(char* bytes, std::size_t size);
   bool Send(const char* bytes, std::size_t size);
+  ssize_t ReceiveTls(char* bytes, std::size_t size);
+  bool SendTls(const char* bytes, std::size_t size);
+  // Whether what the last call on the session was short of is there now.
+  bool AwaitTls(int result);
 
   const int fd_;
   const Limits limits_;
+  ssl_st* const tls_;
+  bool broken_ = false;  // The session: nothing can be said in it any more.
   std::string out_;
   std::array<char, 16 << 10> in_;
   std::size_t in_begin_ = 0;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,7 +13,7 @@
 
 #include "daemon/api/alertmanager_answers.h"
 #include "daemon/api/authorization.h"
-#include "daemon/api/connection_stream.h"
+#include "daemon/api/connection_server.h"
 #include "daemon/api/endpoints.h"
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
@@ -23,63 +22,8 @@
 namespace tocsin::api {
 namespace {
 
-constexpr time_t kKeepAliveSeconds = 1;  // An idle connection holds a worker.
-constexpr time_t kReadSeconds = 10;
-constexpr time_t kWriteSeconds = 30;
 constexpr std::string_view kApiPrefix = "/api/v1/";
 constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
-
-// A server of the library on a socket that we bound: the library knows no Unix
-// sockets and would share a TCP port with another process silently.
-template <class Base>
-class OnSocket : public Base {
- public:
-  template <class... Args>
-  explicit OnSocket(int fd, Args&&... args) : Base(std::forward<Args>(args)...) {
-    this->svr_sock_ = fd;
-  }
-};
-
-// Whether the answer that this thread gave last left some of its request unread. The
-// library's handlers know no connection to say it to.
-thread_local bool leaves_unread = false;
-
-// Without TLS: connections are ConnectionStreams.
-class PlainServer final : public OnSocket<httplib::Server> {
- public:
-  using OnSocket::OnSocket;
-
- private:
-  bool process_and_close_socket(socket_t fd) override {
-    ConnectionStream stream(
-        fd, {std::chrono::seconds(kReadSeconds), std::chrono::seconds(kWriteSeconds)});
-    bool fine = true;
-    bool closed = false;
-    leaves_unread = false;
-    for (std::size_t left = keep_alive_max_count_; fine && !closed && left > 0; --left) {
-      if (!AwaitRequest(stream)) break;
-      fine = process_request(stream, left == 1, closed, nullptr);
-      fine = stream.Flush() && fine;
-      closed = closed || leaves_unread;
-    }
-    // To close with bytes unread would reset the connection, and the answer with it.
-    shutdown(fd, SHUT_WR);
-    if (leaves_unread) stream.Discard();
-    close(fd);
-    return fine;
-  }
-
-  // In slices, so that Stop() need not wait for idle connections.
-  bool AwaitRequest(ConnectionStream& stream) const {
-    constexpr Millis kSlice{100};
-    constexpr auto kSlices = std::chrono::seconds(kKeepAliveSeconds) / kSlice;
-    for (int slice = 0; slice < kSlices; ++slice) {
-      if (svr_sock_ == INVALID_SOCKET) return false;
-      if (stream.WaitForRequest(kSlice)) return true;
-    }
-    return false;
-  }
-};
 
 // "GET POST", as endpoints say it, as the header Allow does: "GET, OPTIONS, POST".
 std::string AllowedMethods(std::string_view methods, bool with_options) {
@@ -111,17 +55,12 @@ class HttpServer::Rep {
 
   Result<> Add(const ApiConfig& config, ListenAddress& address) {
     TOCSIN_ASSIGN_OR_RETURN(const int fd, ListenOn(address));
-    std::unique_ptr<httplib::Server> server;
-    if (config.tls_cert_file.empty() || !address.unix_path.empty()) {
-      server = std::make_unique<PlainServer>(fd);
-    } else {
-      server = std::make_unique<OnSocket<httplib::SSLServer>>(fd, config.tls_cert_file.c_str(),
-                                                              config.tls_key_file.c_str());
-      if (!server->is_valid()) {
-        close(fd);
-        return Error{ErrorCode::kInvalidArgument,
-                     "cannot use the certificate " + config.tls_cert_file + " with its key"};
-      }
+    const bool plain = config.tls_cert_file.empty() || !address.unix_path.empty();
+    auto server =
+        plain ? MakeServer(fd) : MakeTlsServer(fd, config.tls_cert_file, config.tls_key_file);
+    if (!server) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "cannot use the certificate " + config.tls_cert_file + " with its key"};
     }
     SetUp(*server);
     servers_.push_back(std::move(server));
@@ -149,9 +88,6 @@ class HttpServer::Rep {
  private:
   void SetUp(httplib::Server& server) {
     server.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };
-    server.set_keep_alive_timeout(kKeepAliveSeconds);
-    server.set_read_timeout(kReadSeconds);
-    server.set_write_timeout(kWriteSeconds);
     // Bodies are bounded where they are read, by their endpoint.
     server.set_payload_max_length(std::numeric_limits<std::size_t>::max());
     const auto with_body = [this](const httplib::Request& request, httplib::Response& response,
@@ -253,27 +189,9 @@ class HttpServer::Rep {
     return request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
   }
 
-  // The library would take what it has not read of a request for the next one. It
-  // heeds "close" only from clients; it closes behind a body that could not be written
-  // whole, though: this one can, and then says that it could not.
   static void CloseBehind(httplib::Response& response) {
-    leaves_unread = true;
+    LeaveUnread();
     response.set_header("Connection", "close");
-    const std::string type = response.get_header_value("Content-Type");
-    response.headers.erase("Content-Type");
-    if (response.body.empty()) {
-      response.set_content_provider(type, [](std::size_t, httplib::DataSink&) { return false; });
-      if (type.empty()) response.headers.erase("Content-Type");
-      return;
-    }
-    const auto body = std::make_shared<const std::string>(std::move(response.body));
-    response.body.clear();
-    response.set_content_provider(
-        body->size(), type,
-        [body](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
-          sink.write(body->data() + offset, length);
-          return false;
-        });
   }
 
   void Finish(Routed routed, const httplib::Request& from, std::string body,

@@ -50,11 +50,16 @@ Result<> Daemon::OpenRooms() {
   TOCSIN_ASSIGN_OR_RETURN(
       store_, store::Store::Open(config_.store, clock, executors, files, registry_, vfs));
   sink_ = std::make_unique<CommitFanout>(*store_);
+  Database::Options state = StateDatabaseOptions(config_.store.path, vfs);
+  state.after_commit = [this](int wal_pages) {
+    if (checkpoints_) checkpoints_->NoteCommit(wal_pages);
+  };
   TOCSIN_ASSIGN_OR_RETURN(rule_state_,
-                          OpenStateDatabase(config_.store.path, vfs, clock, files, registry_));
+                          OpenStateDatabase(config_.store.path, state, clock, files, registry_));
+  TOCSIN_ASSIGN_OR_RETURN(checkpoints_, StateCheckpoints::Open(state, clock, executors, registry_));
 
   notify::Notifier::Options notify_options;
-  notify_options.database = StateDatabaseOptions(config_.store.path, vfs);
+  notify_options.database = state;
   notify_options.external_url = config_.api.external_url;
   notify_options.seed = seed;
   notify_options.healthy = [this] { return Healthy(); };

@@ -13,6 +13,7 @@
 #include "daemon/app/alert_fanout.h"
 #include "daemon/app/commit_fanout.h"
 #include "daemon/app/push_relay.h"
+#include "daemon/app/state_checkpoints.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/executor.h"
 #include "daemon/base/file_system.h"
@@ -87,6 +88,7 @@ class Daemon {
   // In the order they are built; destroyed in reverse.
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<CommitFanout> sink_;
+  std::unique_ptr<StateCheckpoints> checkpoints_;
   std::unique_ptr<Database> rule_state_;
   std::unique_ptr<notify::Notifier> notifier_;
   std::unique_ptr<promql::Engine> promql_;

@@ -13,12 +13,12 @@ Database::Options StateDatabaseOptions(const std::string& folder, const std::str
 }
 
 Result<std::unique_ptr<Database>> OpenStateDatabase(const std::string& folder,
-                                                    const std::string& vfs, const Clock& clock,
-                                                    FileSystem& files, MetricRegistry& registry) {
+                                                    const Database::Options& options,
+                                                    const Clock& clock, FileSystem& files,
+                                                    MetricRegistry& registry) {
   auto corruptions = registry.Counter("tocsin_state_corruptions_total",
                                       "Damaged state.db files set aside since the start.");
-  if (vfs.empty()) TOCSIN_RETURN_IF_ERROR(files.MakeDirectory(folder));
-  const Database::Options options = StateDatabaseOptions(folder, vfs);
+  if (options.vfs.empty()) TOCSIN_RETURN_IF_ERROR(files.MakeDirectory(folder));
   auto database = Database::Open(options);
   if (database.ok() || database.error().code != ErrorCode::kCorruption) return database;
 

@@ -16,12 +16,13 @@ namespace tocsin::app {
 // The options every connection to state.db in `folder` uses.
 Database::Options StateDatabaseOptions(const std::string& folder, const std::string& vfs);
 
-// Opens it, making the folder if it is missing. A damaged file is renamed to
+// Opens it, making `folder` if it is missing. A damaged file is renamed to
 // state.db.damaged-TIME with its journal, counted in tocsin_state_corruptions_total
 // and logged; a new one is opened in its place: alerting goes on.
 // Errors: kIoError, kPermissionDenied.
 Result<std::unique_ptr<Database>> OpenStateDatabase(const std::string& folder,
-                                                    const std::string& vfs, const Clock& clock,
-                                                    FileSystem& files, MetricRegistry& registry);
+                                                    const Database::Options& options,
+                                                    const Clock& clock, FileSystem& files,
+                                                    MetricRegistry& registry);
 
 }  // namespace tocsin::app

@@ -81,6 +81,8 @@ class CurlHttpClient::Loop {
 
   RequestId Start(HttpRequest request, SteadyTime deadline, Done done);
   void Cancel(RequestId id);
+  // Calls `done` with `error`, on the thread.
+  void Refuse(Done done, Error error);
 
  private:
   struct Entry {
@@ -115,6 +117,7 @@ class CurlHttpClient::Loop {
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::unique_ptr<Entry>> started_ GUARDED_BY(mutex_);
   std::vector<RequestId> cancelled_ GUARDED_BY(mutex_);
+  std::vector<std::pair<Done, Error>> refused_ GUARDED_BY(mutex_);
 
   // Of the loop's thread alone.
   CURLM* multi_ = nullptr;
@@ -192,6 +195,14 @@ void CurlHttpClient::Loop::Cancel(RequestId id) {
   Wake();
 }
 
+void CurlHttpClient::Loop::Refuse(Done done, Error error) {
+  {
+    MutexLock lock(mutex_);
+    refused_.emplace_back(std::move(done), std::move(error));
+  }
+  Wake();
+}
+
 void CurlHttpClient::Loop::Run() {
   // Signals are main's; and a peer that closes within a TLS write must not end the process.
   sigset_t all;
@@ -216,10 +227,12 @@ void CurlHttpClient::Loop::Run() {
 void CurlHttpClient::Loop::TakeCommands() {
   std::vector<std::unique_ptr<Entry>> started;
   std::vector<RequestId> cancelled;
+  std::vector<std::pair<Done, Error>> refused;
   {
     MutexLock lock(mutex_);
     started.swap(started_);
     cancelled.swap(cancelled_);
+    refused.swap(refused_);
     stop_ = stopping_;
   }
   for (auto& entry : started) {
@@ -229,6 +242,11 @@ void CurlHttpClient::Loop::TakeCommands() {
     entries_.emplace(id, std::move(entry));
   }
   for (const RequestId id : cancelled) Abort(id, ErrorCode::kCancelled);
+  for (auto& [done, error] : refused) {
+    HttpExchange exchange;
+    exchange.error = std::move(error);
+    done(std::move(exchange));
+  }
 }
 
 void CurlHttpClient::Loop::Admit() {
@@ -363,8 +381,14 @@ int CurlHttpClient::Loop::OnTimer(CURLM*, long timeout_ms, void* self) {
 CurlHttpClient::CurlHttpClient(const Clock& clock) : CurlHttpClient(clock, Options{}) {}
 
 CurlHttpClient::CurlHttpClient(const Clock& clock, Options options)
-    : loop_(std::make_unique<Loop>(clock, std::move(options))),
-      mail_(std::make_unique<MailSender>(clock)) {}
+    : loop_(std::make_unique<Loop>(clock, options)) {
+  MailSender::Options mail;
+  mail.reply_patience = options.mail_reply_patience;
+  mail.refuse = [this](Done done, Error error) {
+    loop_->Refuse(std::move(done), std::move(error));
+  };
+  mail_ = std::make_unique<MailSender>(clock, std::move(mail));
+}
 
 CurlHttpClient::~CurlHttpClient() = default;
 

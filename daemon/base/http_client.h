@@ -115,9 +115,9 @@ class HttpClient {
 
   virtual ~HttpClient() = default;
 
-  // Sends `request`; the whole exchange ends by `deadline`. `done` is called
-  // exactly once, on the client's own thread, never from within Start; it must
-  // be quick (hand work on to a lane).
+  // Sends `request`; the whole exchange ends by `deadline`, a mail's perhaps later.
+  // `done` is called exactly once, on the client's own thread, never from within Start;
+  // it must be quick (hand work on to a lane).
   virtual RequestId Start(HttpRequest request, SteadyTime deadline, Done done) = 0;
 
   // Ends a request early: its `done` is called with kCancelled, unless it was already.
@@ -139,6 +139,9 @@ class CurlHttpClient : public HttpClient {
   struct Options {
     std::string user_agent = "tocsin";
     int max_connections = 1100;  // At once; further requests wait their turn within their deadline.
+    // For a mail server's reply to a whole message, whatever the deadline: a message that
+    // is sent again while it is being taken arrives twice (RFC 5321, 4.5.3.2.6).
+    Millis mail_reply_patience = std::chrono::minutes(10);
   };
 
   explicit CurlHttpClient(const Clock& clock);

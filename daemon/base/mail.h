@@ -17,9 +17,10 @@ struct MailEnvelope {
   std::string hello = "localhost";      // What we call ourselves.
   bool starttls = true;                 // STARTTLS or no mail; false: never. Not for smtps.
   std::string user;                     // Empty: no authentication.
-  Secret password;
-  std::string identity;                 // On whose behalf (PLAIN); usually empty.
-  std::vector<std::string> mechanisms;  // Those that may be used: "PLAIN", "LOGIN", "CRAM-MD5".
+  // At least one of them; with both, the server's list says which of its ways comes first.
+  Secret password;       // For PLAIN and LOGIN, which show it to who listens.
+  Secret secret;         // For CRAM-MD5, which does not.
+  std::string identity;  // On whose behalf (PLAIN); usually empty.
 };
 
 // What a reply of the server was about.

@@ -13,13 +13,13 @@
 
 #include "daemon/base/check.h"
 #include "daemon/base/http_transfer_state.h"
+#include "daemon/base/mail_dialogue.h"
 #include "daemon/base/mutex.h"
 
 namespace tocsin {
 namespace {
 
 constexpr Millis kFarewellPatience = std::chrono::seconds(1);  // For the reply to QUIT.
-constexpr std::size_t kMaxReplyBytes = 1024;                   // Kept of one reply.
 
 // Sets an option; only a fault of ours can make it fail for good.
 template <class T>
@@ -27,30 +27,15 @@ void Set(CURL* easy, CURLoption option, T value) {
   TOCSIN_CHECK(curl_easy_setopt(easy, option, value) != CURLE_BAD_FUNCTION_ARGUMENT);
 }
 
-struct Command {
-  std::string_view begins;
-  MailStep step;
-};
-constexpr Command kCommands[] = {
-    {"EHLO ", MailStep::kHello},         {"HELO ", MailStep::kHello},
-    {"STARTTLS\r", MailStep::kStartTls}, {"AUTH ", MailStep::kLogin},
-    {"MAIL FROM:", MailStep::kSender},   {"RCPT TO:", MailStep::kRecipients},
-    {"DATA\r", MailStep::kContent},      {"QUIT\r", MailStep::kFarewell},
-};
+constexpr std::string_view kCramMd5 = "CRAM-MD5";
 
-std::string_view Doing(MailStep step) {
-  switch (step) {
-    case MailStep::kNone: return "connecting";
-    case MailStep::kGreeting: return "waiting for the greeting";
-    case MailStep::kHello: return "waiting for the reply to EHLO";
-    case MailStep::kStartTls: return "turning to TLS";
-    case MailStep::kLogin: return "logging in";
-    case MailStep::kSender: return "waiting for the reply to MAIL FROM";
-    case MailStep::kRecipients: return "waiting for the reply to RCPT TO";
-    case MailStep::kContent: return "handing over the message";
-    case MailStep::kFarewell: return "waiting for the reply to QUIT";
-  }
-  return "sending";
+bool IsWay(const std::string& mechanism) {
+  return mechanism == kCramMd5 || mechanism == "PLAIN" || mechanism == "LOGIN";
+}
+
+std::string WaysFor(const MailEnvelope& mail) {
+  if (mail.password.empty()) return "CRAM-MD5";
+  return mail.secret.empty() ? "PLAIN, LOGIN" : "PLAIN, LOGIN, CRAM-MD5";
 }
 
 // "<a@b>", as libcurl puts it on the wire; nothing may end the line early.
@@ -63,8 +48,14 @@ bool IsAddress(std::string_view address) {
 }  // namespace
 
 struct MailTransfer::State {
-  State(HttpRequest request_in, const Clock& clock_in, SteadyTime deadline_in)
-      : request(std::move(request_in)), clock(clock_in), deadline(deadline_in), url(curl_url()) {}
+  State(HttpRequest request_in, const Clock& clock_in, SteadyTime deadline_in,
+        Millis reply_patience_in)
+      : request(std::move(request_in)),
+        clock(clock_in),
+        reply_patience(reply_patience_in),
+        deadline(deadline_in),
+        url(curl_url()),
+        dialogue(request.mail->recipients, clock) {}
   ~State() {
     if (easy != nullptr) curl_easy_cleanup(easy);
     curl_slist_free_all(recipients);
@@ -73,7 +64,9 @@ struct MailTransfer::State {
 
   HttpRequest request;
   const Clock& clock;
-  const SteadyTime deadline;
+  const Millis reply_patience;
+  SteadyTime deadline;    // Later once the whole message is on its way.
+  SteadyTime begun_at{};  // The present connection.
   CURL* easy = nullptr;
   curl_slist* recipients = nullptr;
   curl_slist* connect_to = nullptr;
@@ -82,28 +75,20 @@ struct MailTransfer::State {
   std::size_t sent = 0;  // Bytes of the message that libcurl has taken.
   char error_text[CURL_ERROR_SIZE] = {};
 
-  // The dialogue.
-  MailStep step = MailStep::kNone;
-  bool awaits_reply = true;
-  int code = 0;                        // Of the last whole reply before the farewell,
-  std::string text;                    // its words,
-  MailStep replied = MailStep::kNone;  // and what it was about.
-  std::string reply;                   // The lines so far of the one under way.
-  std::vector<MailReply> answers;      // To the recipients, in their order.
-  SteadyTime farewell_at{};
-  bool left_unanswered = false;  // It came while a reply was still due.
+  MailDialogue dialogue;
 
   std::atomic<bool> cancelled = false;
   Mutex mutex;
   int socket GUARDED_BY(mutex) = -1;
 
   Result<> Prepare();
+  CURLcode Converse();
+  CURLcode Look();
   void SetServer();
   void SetTls();
   void SetLogin();
   void SetCallbacks();
-  void NoteCommand(std::string_view line);
-  void NoteReply(std::string_view line);
+  void NoteSent();
   bool MustEnd() const;
   std::optional<Error> Failure(CURLcode curl_code) const;
 
@@ -133,6 +118,18 @@ Result<> MailTransfer::State::Prepare() {
   curl_url_set(url.get(), CURLUPART_PATH, ("/" + PercentEncode(mail.hello)).c_str(), 0);
   easy = curl_easy_init();
   TOCSIN_CHECK(easy != nullptr);
+  return {};
+}
+
+// The whole dialogue.
+CURLcode MailTransfer::State::Converse() {
+  const MailEnvelope& mail = *request.mail;
+  // libcurl logs in with one word: which one it is to be, the server says first.
+  if (!mail.user.empty() && !mail.password.empty() && !mail.secret.empty()) {
+    const CURLcode looked = Look();
+    if (looked != CURLE_OK) return looked;
+  }
+  curl_easy_reset(easy);
   SetCallbacks();
   SetServer();
   SetTls();
@@ -142,16 +139,35 @@ Result<> MailTransfer::State::Prepare() {
   Set(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
   Set(easy, CURLOPT_UPLOAD, 1L);
   Set(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-  return {};
+  return curl_easy_perform(easy);
+}
+
+// A connection without a login or a mail, that ends with what the server offers.
+CURLcode MailTransfer::State::Look() {
+  SetCallbacks();
+  SetServer();
+  SetTls();
+  Set(easy, CURLOPT_CUSTOMREQUEST, "NOOP");
+  Set(easy, CURLOPT_NOBODY, 1L);
+  const CURLcode ended = curl_easy_perform(easy);
+  // What became of the NOOP does not matter.
+  if (ended != CURLE_OK && (dialogue.offered().empty() || MustEnd())) return ended;
+  dialogue.BeginAnew();
+  error_text[0] = '\0';
+  return CURLE_OK;
 }
 
 void MailTransfer::State::SetServer() {
-  const auto left = std::chrono::ceil<Millis>(deadline - clock.SteadyNow()).count();
+  begun_at = clock.SteadyNow();
+  const auto left = std::chrono::ceil<Millis>(deadline - begun_at).count();
   const long left_ms = static_cast<long>(std::max<std::int64_t>(left, 1));
   Set(easy, CURLOPT_QUICK_EXIT, 1L);  // A hung resolver must not outlive the deadline.
   Set(easy, CURLOPT_NOSIGNAL, 1L);
   Set(easy, CURLOPT_TIMEOUT_MS, left_ms);
   Set(easy, CURLOPT_CONNECTTIMEOUT_MS, left_ms);
+  // Of one reply: never the limit that counts.
+  const auto longest = std::chrono::ceil<std::chrono::seconds>(Millis(left_ms) + reply_patience);
+  Set(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, static_cast<long>(longest.count()));
   Set(easy, CURLOPT_FORBID_REUSE, 1L);  // Says QUIT at the end.
   Set(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
   Set(easy, CURLOPT_PROXY, "");  // None, not the environment's.
@@ -177,7 +193,7 @@ void MailTransfer::State::SetTls() {
   if (!tls.server_name.empty()) {
     // libcurl sends and checks the URL's name: put the wished one there and connect to the real.
     curl_url_set(url.get(), CURLUPART_HOST, tls.server_name.c_str(), 0);
-    connect_to = curl_slist_append(nullptr, ("::" + where).c_str());
+    if (connect_to == nullptr) connect_to = curl_slist_append(nullptr, ("::" + where).c_str());
     Set(easy, CURLOPT_CONNECT_TO, connect_to);
   }
   Set(easy, CURLOPT_CURLU, url.get());
@@ -186,14 +202,17 @@ void MailTransfer::State::SetTls() {
 void MailTransfer::State::SetLogin() {
   const MailEnvelope& mail = *request.mail;
   if (mail.user.empty()) return;
-  std::string options;
-  for (const std::string& mechanism : mail.mechanisms) {
-    options += (options.empty() ? "AUTH=" : ";AUTH=") + mechanism;
-  }
+  // The first of the server's ways that there is a word for; empty: it was not asked.
+  const auto first = std::find_if(dialogue.offered().begin(), dialogue.offered().end(), IsWay);
+  const bool asked = first != dialogue.offered().end();
+  const bool cram = asked ? *first == kCramMd5 : mail.password.empty();
   Set(easy, CURLOPT_USERNAME, mail.user.c_str());
-  Set(easy, CURLOPT_PASSWORD, mail.password.Reveal().c_str());
+  Set(easy, CURLOPT_PASSWORD, (cram ? mail.secret : mail.password).Reveal().c_str());
   if (!mail.identity.empty()) Set(easy, CURLOPT_SASL_AUTHZID, mail.identity.c_str());
-  if (!options.empty()) Set(easy, CURLOPT_LOGIN_OPTIONS, options.c_str());
+  const std::string options = cram    ? "AUTH=CRAM-MD5"
+                              : asked ? "AUTH=" + *first
+                                      : "AUTH=PLAIN;AUTH=LOGIN";
+  Set(easy, CURLOPT_LOGIN_OPTIONS, options.c_str());
 }
 
 void MailTransfer::State::SetCallbacks() {
@@ -222,55 +241,27 @@ int MailTransfer::State::OnDebug(CURL*, curl_infotype type, char* bytes, std::si
                                  void* self) {
   auto& state = *static_cast<State*>(self);
   const std::string_view line(bytes, size);
-  if (type == CURLINFO_HEADER_OUT) state.NoteCommand(line);
-  if (type == CURLINFO_HEADER_IN) state.NoteReply(line);
+  if (type == CURLINFO_HEADER_OUT) state.dialogue.NoteCommand(line);
+  if (type == CURLINFO_HEADER_IN) state.dialogue.NoteReply(line);
   return 0;
 }
 
-void MailTransfer::State::NoteCommand(std::string_view line) {
-  const bool unanswered = std::exchange(awaits_reply, true);
-  for (const Command& command : kCommands) {
-    // Within a login the lines are credentials, whatever they look like.
-    if (step == MailStep::kLogin && command.step != MailStep::kSender) continue;
-    if (!line.starts_with(command.begins)) continue;
-    step = command.step;
-    if (step == MailStep::kFarewell) {
-      farewell_at = clock.SteadyNow();
-      left_unanswered = unanswered;
-    }
-    return;
-  }
-}
-
-void MailTransfer::State::NoteReply(std::string_view line) {
-  if (step == MailStep::kNone) step = MailStep::kGreeting;
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-  const bool numbered = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, [](char c) {
-                          return c >= '0' && c <= '9';
-                        });
-  if (!numbered) return;
-  if (reply.size() < kMaxReplyBytes && line.size() > 4) {
-    if (!reply.empty()) reply += ' ';
-    reply += line.substr(4, kMaxReplyBytes);
-  }
-  if (line.size() > 3 && line[3] == '-') return;  // More lines follow.
-  awaits_reply = false;
-  if (step == MailStep::kFarewell) return;
-  code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-  text = std::exchange(reply, {});
-  replied = step;
-  const auto& all = request.mail->recipients;
-  if (step == MailStep::kRecipients && answers.size() < all.size()) {
-    answers.push_back({all[answers.size()], code, text});
-  }
+// From here on the server decides whether the mail is sent.
+void MailTransfer::State::NoteSent() {
+  const SteadyTime now = clock.SteadyNow();
+  deadline = std::max(deadline, now + reply_patience);
+  const auto whole = std::chrono::ceil<Millis>(deadline - begun_at).count();
+  Set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(whole));
 }
 
 std::size_t MailTransfer::State::OnRead(char* buffer, std::size_t size, std::size_t count,
                                         void* self) {
   auto& state = *static_cast<State*>(self);
   const std::size_t bytes = std::min(size * count, state.request.body.size() - state.sent);
+  if (bytes == 0) return 0;
   std::memcpy(buffer, state.request.body.data() + state.sent, bytes);
   state.sent += bytes;
+  if (state.sent == state.request.body.size()) state.NoteSent();
   return bytes;
 }
 
@@ -296,7 +287,8 @@ int MailTransfer::State::OnProgress(void* self, curl_off_t, curl_off_t, curl_off
 bool MailTransfer::State::MustEnd() const {
   const SteadyTime now = clock.SteadyNow();
   if (cancelled || now >= deadline) return true;
-  return step == MailStep::kFarewell && now - farewell_at >= kFarewellPatience;
+  return dialogue.step() == MailStep::kFarewell &&
+         now - dialogue.farewell_at() >= kFarewellPatience;
 }
 
 // -- The end --
@@ -307,17 +299,17 @@ std::optional<Error> MailTransfer::State::Failure(CURLcode curl_code) const {
   const auto unavailable = [&](std::string_view what) {
     return Error{ErrorCode::kUnavailable, fmt::format("{}: {}", where, what)};
   };
-  const bool taken = replied == MailStep::kContent && code / 100 == 2;
+  const bool taken = dialogue.replied() == MailStep::kContent && dialogue.code() / 100 == 2;
   // What counts has been said: how the farewell went does not matter.
-  const bool said = taken || (code >= 400 && !left_unanswered);
-  if (step == MailStep::kFarewell && said) return std::nullopt;
+  const bool said = taken || (dialogue.code() >= 400 && !dialogue.left_unanswered());
+  if (dialogue.step() == MailStep::kFarewell && said) return std::nullopt;
   if (cancelled) return Error{ErrorCode::kCancelled, where + ": cancelled"};
   const bool overdue = curl_code == CURLE_OPERATION_TIMEDOUT || clock.SteadyNow() >= deadline;
   if (overdue) {
     return Error{ErrorCode::kDeadlineExceeded,
-                 fmt::format("{}: deadline exceeded while {}", where, Doing(step))};
+                 fmt::format("{}: deadline exceeded while {}", where, Doing(dialogue.step()))};
   }
-  const bool refused = !awaits_reply && code >= 400;
+  const bool refused = !dialogue.awaits_reply() && dialogue.code() >= 400;
   const std::string detail = error_text[0] != '\0' ? error_text : curl_easy_strerror(curl_code);
   long os_error = 0;
   switch (curl_code) {
@@ -340,15 +332,16 @@ std::optional<Error> MailTransfer::State::Failure(CURLcode curl_code) const {
       if (refused) return std::nullopt;
       return Error{ErrorCode::kPermissionDenied,
                    where + ": the server offers no way to log in that may be used here (" +
-                       fmt::format("{}", fmt::join(request.mail->mechanisms, ", ")) + ")"};
+                       WaysFor(*request.mail) + ")"};
     default: break;
   }
   if (refused) return std::nullopt;
-  return unavailable(fmt::format("the connection broke off while {}", Doing(step)));
+  return unavailable(fmt::format("the connection broke off while {}", Doing(dialogue.step())));
 }
 
-MailTransfer::MailTransfer(HttpRequest request, const Clock& clock, SteadyTime deadline)
-    : state_(std::make_unique<State>(std::move(request), clock, deadline)) {
+MailTransfer::MailTransfer(HttpRequest request, const Clock& clock, SteadyTime deadline,
+                           Millis reply_patience)
+    : state_(std::make_unique<State>(std::move(request), clock, deadline, reply_patience)) {
   TOCSIN_CHECK(state_->request.mail.has_value());
 }
 
@@ -361,12 +354,12 @@ HttpExchange MailTransfer::Run() {
   HttpResponse& response = exchange.response;
   const auto prepared = state.Prepare();
   if (prepared.ok()) {
-    const CURLcode code = curl_easy_perform(state.easy);
+    const CURLcode code = state.Converse();
     if (code != CURLE_OK) exchange.error = state.Failure(code);
-    response.status = state.code;
-    response.body = state.text;
-    response.mail_step = state.replied;
-    response.recipients = state.answers;
+    response.status = state.dialogue.code();
+    response.body = state.dialogue.text();
+    response.mail_step = state.dialogue.replied();
+    response.recipients = state.dialogue.answers();
   } else {
     exchange.error = prepared.error();
   }

@@ -204,6 +204,12 @@ class SqliteDatabase : public Database {
     }
   }
 
+  Result<bool> Checkpoint() override {
+    TOCSIN_ASSIGN_OR_RETURN(Statement checkpoint, Prepare("PRAGMA wal_checkpoint(PASSIVE)"));
+    TOCSIN_ASSIGN_OR_RETURN(const bool row, checkpoint.Step());
+    return row && checkpoint.Int(0) == 0 && checkpoint.Int(1) == checkpoint.Int(2);
+  }
+
   std::int64_t LastInsertRowId() const override { return database_.getLastInsertRowid(); }
   std::int64_t ChangedRows() const override { return database_.getChanges(); }
 
@@ -220,6 +226,10 @@ class SqliteDatabase : public Database {
     if (options.path != ":memory:") TOCSIN_RETURN_IF_ERROR(UseWal());
     if (options.quick_check) TOCSIN_RETURN_IF_ERROR(QuickCheck());
     KeepWalOnClose(false);
+    if (options.after_commit) {
+      after_commit_ = options.after_commit;
+      sqlite3_wal_hook(database_.getHandle(), &OnCommit, this);  // Ends automatic checkpoints.
+    }
     return {};
   }
 
@@ -244,8 +254,14 @@ class SqliteDatabase : public Database {
                       nullptr);
   }
 
+  static int OnCommit(void* self, sqlite3*, const char*, int wal_pages) {
+    static_cast<SqliteDatabase*>(self)->after_commit_(wal_pages);
+    return SQLITE_OK;
+  }
+
   std::string path_;
   MakeStatement make_statement_;
+  std::function<void(int)> after_commit_;
   SQLite::Database database_;
 };
 

@@ -6,6 +6,7 @@
 // put a disk below it that loses unsynced bytes (tests/support/fault_vfs.h).
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,10 @@ class Database {
     int cache_kib = 512;
     // Reads the whole file once; off for large files whose owner checks what it reads.
     bool quick_check = true;
+    // Set: no commit of this connection waits for a checkpoint. It is called after each one
+    // that wrote, with the pages that now stand in the write-ahead log; on the committing
+    // thread, and must not use the Database. Somebody calls Checkpoint() in time.
+    std::function<void(int wal_pages)> after_commit;
   };
 
   // Opens or creates the file with mode 0600.
@@ -81,6 +86,9 @@ class Database {
   // Runs one or more statements without parameters.
   virtual Result<> Execute(const std::string& sql) = 0;
   virtual Result<Statement> Prepare(const std::string& sql) = 0;
+  // Copies what stands in the write-ahead log into the file, and syncs both. Waits for
+  // nobody, and nobody who writes or reads waits for it. False: readers kept some of it back.
+  virtual Result<bool> Checkpoint() = 0;
   virtual std::int64_t LastInsertRowId() const = 0;
   virtual std::int64_t ChangedRows() const = 0;
 };

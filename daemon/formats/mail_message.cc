@@ -124,12 +124,6 @@ std::string Unstructured(std::string_view value, std::size_t used) {
 
 // -- Addresses --
 
-bool IsAddressHeader(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kNames = {"From", "To",       "Cc",
-                                                      "Bcc",  "Reply-To", "Sender"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
-}
-
 // Letters and what RFC 5322 lets stand beside them.
 bool IsAtomChar(char c) {
   return static_cast<unsigned char>(c) >= 0x80 ||
@@ -216,6 +210,13 @@ class AddressReader {
     } else {
       if (quoted) return Fault("a quoted name without <address>");
       one.address = TrimSpace(words);
+    }
+    if (!IsAscii(one.address)) {
+      // Its header would need SMTPUTF8 at every server on the way.
+      return Error{ErrorCode::kInvalidArgument,
+                   fmt::format("\"{}\" is not an ASCII mail address (a domain can be written as "
+                               "xn--…)",
+                               OneLine(one.address))};
     }
     if (!IsAddress(one.address)) {
       return Error{ErrorCode::kInvalidArgument,
@@ -333,7 +334,7 @@ std::string EncodeMail(const MailMessage& message) {
     const std::size_t used = name.size() + 2;
     out += name + ": ";
     const auto addresses =
-        IsAddressHeader(name) ? ParseMailAddresses(value) : Error{ErrorCode::kNotFound, ""};
+        IsMailAddressHeader(name) ? ParseMailAddresses(value) : Error{ErrorCode::kNotFound, ""};
     out += addresses.ok() ? Addresses(*addresses, used) : Unstructured(value, used);
     out += "\r\n";
   }
@@ -349,6 +350,12 @@ std::string EncodeMail(const MailMessage& message) {
 }
 
 std::string MailDate(WallTime time) { return InternetDate(time, "+0000"); }
+
+bool IsMailAddressHeader(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNames = {"From", "To",       "Cc",
+                                                      "Bcc",  "Reply-To", "Sender"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
 
 bool IsMailHeaderName(std::string_view name) {
   return !name.empty() && name.size() <= kLineWidth &&

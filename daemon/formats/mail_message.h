@@ -21,11 +21,12 @@ struct MailAddress {
 };
 
 // A list of addresses as RFC 5322 writes one: `ann@x, Bob <bob@x>, "Carl, jr." <carl@x>`.
+// Addresses are ASCII; of names any letter is good.
 // Errors: kInvalidArgument with what could not be read; an empty list is one too.
 Result<std::vector<MailAddress>> ParseMailAddresses(std::string_view text);
 
 struct MailMessage {
-  // Values in UTF-8. Those of From, To, Cc, Bcc, Reply-To and Sender are lists of addresses.
+  // Values in UTF-8. Those of IsMailAddressHeader() are lists of addresses.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string text;  // A part that is empty is left out.
   std::string html;
@@ -38,6 +39,9 @@ std::string EncodeMail(const MailMessage& message);
 
 // "Wed, 25 Nov 2026 20:28:41 +0000".
 std::string MailDate(WallTime time);
+
+// From, To, Cc, Bcc, Reply-To and Sender.
+bool IsMailAddressHeader(std::string_view name);
 
 // Whether `name` may be the name of a header.
 bool IsMailHeaderName(std::string_view name);

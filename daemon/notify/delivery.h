@@ -20,6 +20,9 @@ struct Delivery {
   std::vector<std::uint64_t> resolved;  // Fingerprints told as resolved.
   int attempts = 0;                     // That have ended.
   std::string last_error;               // Of the last attempt.
+  // A mail that some have had and that waits for those who were put off; not stored: after
+  // a restart its next attempt says so again. Nothing waits behind it.
+  bool partly_delivered = false;
   WallTime created_at{};
   WallTime next_attempt_at{};  // Not attempted before this time.
   WallTime expires_at{};       // Dropped, and counted, after this time.

@@ -187,7 +187,7 @@ void DeliveryWorker::Finish(std::uint64_t token, HttpExchange exchange) {
   Pump();
 }
 
-void DeliveryWorker::NoteRecipients(const Delivery& delivery, Verdict& verdict,
+void DeliveryWorker::NoteRecipients(Delivery& delivery, Verdict& verdict,
                                     const Receiver& receiver) {
   for (const std::string& refused : verdict.refused_recipients) {
     metrics_.CountRefusedRecipient();
@@ -212,6 +212,7 @@ void DeliveryWorker::NoteRecipients(const Delivery& delivery, Verdict& verdict,
   settled.recipients.insert(settled.recipients.end(), verdict.settled_recipients.begin(),
                             verdict.settled_recipients.end());
   settled.taken |= verdict.settled_recipients.size() > verdict.refused_recipients.size();
+  delivery.partly_delivered = settled.taken;
   // Those of deliveries that expired or moved away.
   if (settled_.size() > kMaxRemembered) settled_.erase(settled_.begin());
 }

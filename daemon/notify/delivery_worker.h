@@ -69,7 +69,7 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
   void Conclude(std::uint64_t token, HttpExchange exchange);  // Of the client's thread.
   void Finish(std::uint64_t token, HttpExchange exchange);
   // Reports and remembers what became of the recipients of a mail.
-  void NoteRecipients(const Delivery& delivery, Verdict& verdict, const Receiver& receiver);
+  void NoteRecipients(Delivery& delivery, Verdict& verdict, const Receiver& receiver);
   void SleepUntil(SteadyTime when);
 
   struct Flight {

@@ -46,7 +46,7 @@ Step Dispatcher::PlanDue(Moment now, const Outbox& outbox) const {
   Look look{now, outbox, {}, std::nullopt, {}};
   for (const Delivery& expired : outbox.Expired(now)) {
     look.step.changes.dropped_deliveries.push_back(expired.id);
-    PlanUntell(expired, outbox, look.step);
+    if (!expired.partly_delivered) PlanUntell(expired, outbox, look.step);
   }
   EndExpired(look);
   Inhibitor inhibitor(config_->inhibit_rules);

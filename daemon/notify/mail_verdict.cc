@@ -8,6 +8,7 @@
 namespace tocsin::notify {
 namespace {
 
+constexpr int kTooLarge = 552;
 constexpr std::size_t kMaxErrorRunes = 200;  // Of a server's words, in an error.
 
 std::string Words(std::string_view text) {
@@ -82,6 +83,7 @@ Verdict Refused(const HttpResponse& response) {
     case MailStep::kLogin:
       return Retry(FailureReason::kAuthError, kMaxRetryDelay, error("login refused"));
     case MailStep::kSender:
+      if (response.status == kTooLarge) break;  // The size is said with the sender (RFC 1870).
       // 530: somebody has to log in first.
       return Retry(response.status == 530 ? FailureReason::kAuthError : FailureReason::kClientError,
                    kMaxRetryDelay, error("sender refused"));

@@ -71,7 +71,9 @@ void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
 Result<> NotifierImpl::TrySettle(const Settlement& settlement, Moment now) {
   Step step;
   const Delivery& delivery = settlement.delivery;
-  if (settlement.verdict.outcome == Outcome::kRetryLater) {
+  // Who was put off is told with the next one, which the others have waited for.
+  const bool gives_way = delivery.partly_delivered && outbox_.HasLater(delivery);
+  if (settlement.verdict.outcome == Outcome::kRetryLater && !gives_way) {
     step.changes.deliveries.push_back(delivery);
   } else {
     step.changes.dropped_deliveries.push_back(delivery.id);
@@ -79,7 +81,9 @@ Result<> NotifierImpl::TrySettle(const Settlement& settlement, Moment now) {
   if (settlement.verdict.outcome == Outcome::kGiveUp) {
     planner().PlanUntell(delivery, outbox_, step);
   }
-  return Commit(std::move(step), now);
+  TOCSIN_RETURN_IF_ERROR(Commit(std::move(step), now));
+  if (gives_way) metrics_.deliveries_replaced.Add();
+  return {};
 }
 
 void NotifierImpl::RetrySettlements(Moment now) {

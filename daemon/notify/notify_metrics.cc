@@ -75,7 +75,7 @@ NotifyMetrics::NotifyMetrics(MetricRegistry& registry)
           registry.Counter("tocsin_deliveries_orphaned_total",
                            "Deliveries dropped because the configuration has no such receiver.")),
       deliveries_replaced(registry.Counter("tocsin_deliveries_replaced_total",
-                                           "Deliveries replaced by newer ones before an attempt.")),
+                                           "Deliveries replaced by newer ones that say more.")),
       state_write_failures(registry.Counter("tocsin_notify_state_write_failures_total",
                                             "Writes to state.db that failed.")),
       template_errors(registry.Counter("tocsin_notification_text_problems_total",

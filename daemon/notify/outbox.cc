@@ -26,26 +26,33 @@ void Outbox::Restore(const std::vector<Delivery>& deliveries, Moment now) {
 std::vector<std::int64_t> Outbox::ReplacedBy(const Delivery& delivery) const {
   MutexLock lock(mutex_);
   std::vector<std::int64_t> replaced;
-  const auto lane = lanes_.find(delivery.integration);
-  if (lane == lanes_.end()) return replaced;
-  const auto queue = lane->second.find(delivery.group_key);
-  if (queue == lane->second.end()) return replaced;
+  const GroupQueue* queue = FindQueue(delivery.integration, delivery.group_key);
+  if (!queue) return replaced;
   // From the youngest back: the first that must be told before ends it.
-  for (auto it = queue->second.rbegin(); it != queue->second.rend(); ++it) {
+  for (auto it = queue->rbegin(); it != queue->rend(); ++it) {
     const Entry& entry = it->second;
-    const bool untouched = entry.delivery.attempts == 0 && !entry.in_flight;
-    const bool covered = Includes(delivery.firing, entry.delivery.firing) &&
+    if (entry.in_flight) break;
+    const bool covered = entry.delivery.attempts == 0 &&
+                         Includes(delivery.firing, entry.delivery.firing) &&
                          Includes(delivery.resolved, entry.delivery.resolved);
-    if (!untouched || !covered) break;
+    if (!covered && !entry.delivery.partly_delivered) break;
     replaced.push_back(it->first);
   }
   return replaced;
 }
 
+bool Outbox::HasLater(const Delivery& delivery) const {
+  MutexLock lock(mutex_);
+  const GroupQueue* queue = FindQueue(delivery.integration, delivery.group_key);
+  return queue && queue->rbegin()->first > delivery.id;
+}
+
 bool Outbox::HasPending(const std::string& integration, const std::string& group_key) const {
   MutexLock lock(mutex_);
-  const auto lane = lanes_.find(integration);
-  return lane != lanes_.end() && lane->second.count(group_key) > 0;
+  const GroupQueue* queue = FindQueue(integration, group_key);
+  return queue && std::any_of(queue->begin(), queue->end(), [](const auto& item) {
+           return !item.second.delivery.partly_delivered;
+         });
 }
 
 std::size_t Outbox::size() const {
@@ -84,6 +91,14 @@ void Outbox::Remove(std::int64_t id) {
   if (queue->second.empty()) lane->second.erase(queue);
   if (lane->second.empty()) lanes_.erase(lane);
   places_.erase(place);
+}
+
+const Outbox::GroupQueue* Outbox::FindQueue(const std::string& integration,
+                                            const std::string& group_key) const {
+  const auto lane = lanes_.find(integration);
+  if (lane == lanes_.end()) return nullptr;
+  const auto queue = lane->second.find(group_key);
+  return queue == lane->second.end() ? nullptr : &queue->second;
 }
 
 Outbox::Entry* Outbox::Find(std::int64_t id) {

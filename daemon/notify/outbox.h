@@ -10,7 +10,8 @@
 // when the process dies between the receiver's answer and the settling; its
 // dedup key lets the receiver recognise the repeat. Deliveries of one group to
 // one integration go out one at a time, in the order they came: a resolve never
-// overtakes its trigger.
+// overtakes its trigger. Only a mail that some of its recipients have had gives way to
+// a newer one.
 //
 // The rows are state.db's (state_db.h); this is their index in memory: what is
 // due, in flight, replaceable. It does not choose when to retry (retry_policy.h)
@@ -38,10 +39,14 @@ class Outbox {
   // receiver may ask for (the clock was set back) is cut to that.
   void Restore(const std::vector<Delivery>& deliveries, Moment now);
 
-  // The deliveries not yet attempted that `delivery` makes superfluous: it tells
-  // every alert again that they would have told as firing, and every end.
+  // The deliveries that `delivery` makes superfluous. Those not yet attempted: it tells
+  // every alert again that they would have told as firing, and every end. And the mail
+  // that waits for those who were put off: they are told the newest state instead.
   std::vector<std::int64_t> ReplacedBy(const Delivery& delivery) const;
+  // Whether another of its group waits behind it.
+  bool HasLater(const Delivery& delivery) const;
 
+  // Whether something waits that nobody has had yet.
   bool HasPending(const std::string& integration, const std::string& group_key) const;
   std::size_t size() const;
   std::size_t SizeOf(const std::string& integration) const;
@@ -81,6 +86,8 @@ class Outbox {
   using GroupQueue = std::map<std::int64_t, Entry>;  // By id: the order they came.
   using Lane = std::map<std::string, GroupQueue>;    // By group key; no empty queues.
   Entry* Find(std::int64_t id) REQUIRES_LOCK(mutex_);
+  const GroupQueue* FindQueue(const std::string& integration, const std::string& group_key) const
+      REQUIRES_LOCK(mutex_);
 
   mutable Mutex mutex_;
   std::map<std::string, Lane> lanes_ GUARDED_BY(mutex_);  // By integration.

@@ -164,6 +164,13 @@ void RuleEngine::Rep::Reload(RuleSet rules) {
 }
 
 void RuleEngine::Rep::SetIndex(GroupList groups) {
+  RecordedInputs recorded;
+  for (const auto& group : groups) {
+    for (const RunningRule& rule : group->rules()) {
+      if (rule.rule.kind == Rule::Kind::kRecord) recorded.Add(rule.rule.name, rule.inputs);
+    }
+  }
+  environment_.SetRecorded(std::move(recorded));
   auto next = std::make_shared<const ArrivalIndex>(std::move(groups));
   MutexLock lock(mutex_);
   index_ = std::move(next);

@@ -13,6 +13,7 @@
 #include "daemon/model/alert.h"
 #include "rules/engine/alert_state_store.h"
 #include "rules/engine/alerting_rule.h"
+#include "rules/engine/recorded_inputs.h"
 #include "rules/engine/rule_engine.h"
 #include "rules/engine/rules_metrics.h"
 
@@ -46,6 +47,17 @@ struct RuleEnvironment {
     options_ = std::move(next);
   }
 
+  // What the whole rule set records.
+  std::shared_ptr<const RecordedInputs> recorded() const {
+    MutexLock lock(mutex_);
+    return recorded_;
+  }
+  void SetRecorded(RecordedInputs recorded) {
+    auto next = std::make_shared<const RecordedInputs>(std::move(recorded));
+    MutexLock lock(mutex_);
+    recorded_ = std::move(next);
+  }
+
   RuleEnvironment(const Clock& clock, const promql::Engine& promql, const model::Querier& querier,
                   model::SampleSink& samples, model::AlertSink& alerts,
                   const model::SourceStates& sources, AlertStateStore& state,
@@ -65,6 +77,8 @@ struct RuleEnvironment {
  private:
   mutable Mutex mutex_;
   std::shared_ptr<const RuleEngine::Options> options_ GUARDED_BY(mutex_);
+  std::shared_ptr<const RecordedInputs> recorded_ GUARDED_BY(mutex_) =
+      std::make_shared<const RecordedInputs>();
 };
 
 // The alert as notify gets it at `at`. `expression` is its rule's, empty if unknown.

@@ -125,8 +125,8 @@ void RunningGroup::Evaluate(WallTime at, Pass pass) {
   AdjustTimes(at);
   const WallTime query_at = at - config_.query_offset;
   OverlayQuerier overlay(environment_.querier, ToUnixMillis(query_at));
-  SourceHolds holds(environment_.sources, environment_.querier, environment_.started_at, at, begin,
-                    environment_.promql.config().lookback);
+  SourceHolds holds(environment_.sources, environment_.querier, environment_.recorded(),
+                    environment_.started_at, at, begin, environment_.promql.config().lookback);
   const model::Querier& reader =
       pass == Pass::kSlot ? environment_.querier : static_cast<const model::Querier&>(overlay);
   Evaluation evaluation{at, query_at, pass, reader, overlay, holds, *options};

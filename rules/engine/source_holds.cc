@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "daemon/base/text.h"
+#include "rules/engine/recorded_inputs.h"
 
 namespace tocsin::rules {
 namespace {
@@ -81,9 +82,14 @@ RuleInputs::RuleInputs(const promql::ExprPtr& expr) : selectors(promql::Selector
   for (const auto& selector : selectors) judges_absence |= IsVerdict(MetricOf(selector));
 }
 
-std::string SourceHolds::Reason(const RuleInputs& inputs, const ActiveAlert& alert,
+std::string SourceHolds::Reason(const RuleInputs& rule_inputs, const ActiveAlert& alert,
                                 bool fresh_data) {
   if (!snapshot_) snapshot_ = sources_.Snapshot();
+  auto known = inputs_.find(&rule_inputs);
+  if (known == inputs_.end()) {
+    known = inputs_.emplace(&rule_inputs, recorded_->Behind(rule_inputs)).first;
+  }
+  const RuleInputs& inputs = known->second;
   if (alert.restored) {
     std::string reason = RestoredReason(inputs, alert, fresh_data);
     if (!reason.empty()) return reason;

@@ -3,12 +3,16 @@
 // Decides whether an alert that is missing from its rule's result must stay as it
 // is because the data it needs did not come: a target that feeds the rule, or the
 // part of it that does, is down (held), or has not been polled since the daemon started (restored).
-// A target feeds a rule if one of the rule's selectors has series with that target's job and
-// instance. One object serves one evaluation of a group. Not thread-safe.
+// A target feeds a rule if one of the rule's selectors, or of those behind the recorded
+// series it reads, has series with that target's job and instance. One object serves one evaluation
+// of a group. Not thread-safe.
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.h"
@@ -32,19 +36,23 @@ struct RuleInputs {
   bool reads_range = false;
 };
 
+class RecordedInputs;
+
 class SourceHolds {
  public:
   SourceHolds(const model::SourceStates& sources, const model::Querier& querier,
-              WallTime started_at, WallTime at, SteadyTime began, Millis lookback)
+              std::shared_ptr<const RecordedInputs> recorded, WallTime started_at, WallTime at,
+              SteadyTime began, Millis lookback)
       : sources_(sources),
         querier_(querier),
+        recorded_(std::move(recorded)),
         started_at_(started_at),
         at_(at),
         began_(began),
         lookback_(lookback) {}
 
   // Why `alert` is held, for people; empty if it is not. `fresh_data`: series that
-  // the rule reads were committed since the start.
+  // the rule reads were committed since the start. `inputs` must outlive the object.
   std::string Reason(const RuleInputs& inputs, const ActiveAlert& alert, bool fresh_data);
 
  private:
@@ -61,11 +69,13 @@ class SourceHolds {
 
   const model::SourceStates& sources_;
   const model::Querier& querier_;
+  const std::shared_ptr<const RecordedInputs> recorded_;
   const WallTime started_at_;
   const WallTime at_;
   const SteadyTime began_;  // When the evaluation did.
   const Millis lookback_;
   std::optional<std::vector<model::SourceState>> snapshot_;
+  std::map<const RuleInputs*, RuleInputs> inputs_;  // With what is behind them.
 };
 
 }  // namespace tocsin::rules

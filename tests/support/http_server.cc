@@ -1,29 +1,23 @@
 #include "tests/support/http_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <list>
 #include <optional>
 #include <string_view>
-#include <thread>
 
 #include "daemon/base/check.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/text.h"
+#include "tests/support/loopback_server.h"
 #include "tests/support/self_signed_certificate.h"
 
 namespace tocsin::testing {
@@ -165,48 +159,21 @@ std::string ServedRequest::Header(const std::string& name) const {
 }
 
 struct HttpServer::State {
-  struct Connection {
-    int socket = -1;
-    std::thread thread;
-    std::atomic<bool> ended{false};
-  };
-
   Respond respond;
   Options options;
-  int listener = -1;
-  int port = 0;
   SSL_CTX* context = nullptr;
   std::string certificate_path;
   WallTime certificate_end{};
-  std::thread acceptor;
-  std::atomic<bool> stopping{false};
-  std::atomic<int> accepted{0};
 
   mutable Mutex mutex;
   mutable ConditionVariable changed;
-  std::list<Connection> connections GUARDED_BY(mutex);
   std::vector<ServedRequest> requests GUARDED_BY(mutex);
+  LoopbackServer connections{LoopbackServer::Place{}};
 
-  void Listen();
   void PrepareTls();
-  void AcceptAll();
   void Serve(int socket);
   bool Send(Stream& stream, const ServedRequest& request, const ServedAnswer& answer);
-  void WaitToStop() const;
-  bool Pause(Millis span) const;
 };
-
-void HttpServer::State::Listen() {
-  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  TOCSIN_CHECK(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  TOCSIN_CHECK(listen(listener, 4096) == 0);
-  socklen_t size = sizeof address;
-  TOCSIN_CHECK(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port = ntohs(address.sin_port);
-}
 
 void HttpServer::State::PrepareTls() {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to peers that may have gone.
@@ -224,49 +191,8 @@ void HttpServer::State::PrepareTls() {
   TOCSIN_CHECK(SSL_CTX_use_PrivateKey_file(context, path.c_str(), SSL_FILETYPE_PEM) == 1);
 }
 
-void HttpServer::State::AcceptAll() {
-  while (!stopping) {
-    const int socket = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (socket < 0) return;  // The destructor shut the listener down.
-    const int on = 1;
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ++accepted;
-    MutexLock lock(mutex);
-    for (auto it = connections.begin(); it != connections.end();) {
-      if (!it->ended) {
-        ++it;
-        continue;
-      }
-      it->thread.join();
-      close(it->socket);
-      it = connections.erase(it);
-    }
-    auto& connection = connections.emplace_back();
-    connection.socket = socket;
-    connection.thread = std::thread([this, &connection] {
-      Serve(connection.socket);
-      shutdown(connection.socket, SHUT_RDWR);
-      connection.ended = true;
-    });
-  }
-}
-
-void HttpServer::State::WaitToStop() const {
-  MutexLock lock(mutex);
-  while (!stopping) changed.wait(mutex);
-}
-
-// Returns false if the server stops meanwhile.
-bool HttpServer::State::Pause(Millis span) const {
-  const auto until = std::chrono::steady_clock::now() + span;
-  MutexLock lock(mutex);
-  while (!stopping && changed.wait_until(mutex, until) != std::cv_status::timeout) {
-  }
-  return !stopping;
-}
-
 void HttpServer::State::Serve(int socket) {
-  if (options.silent) return WaitToStop();
+  if (options.silent) return connections.WaitToStop();
   Stream stream(socket, context);
   if (!stream.Accept()) return;
   RequestReader reader(stream);
@@ -285,10 +211,10 @@ bool HttpServer::State::Send(Stream& stream, const ServedRequest& request,
   using Manner = ServedAnswer::Manner;
   const bool drips = answer.manner == Manner::kDrip;
   if (answer.manner == Manner::kHang) {
-    WaitToStop();
+    connections.WaitToStop();
     return false;
   }
-  if (!drips && answer.delay.count() > 0 && !Pause(answer.delay)) return false;
+  if (!drips && answer.delay.count() > 0 && !connections.Pause(answer.delay)) return false;
   if (answer.manner == Manner::kCloseAtOnce) return false;
   if (answer.manner == Manner::kNonsense) {
     stream.Write(answer.body);
@@ -305,12 +231,13 @@ bool HttpServer::State::Send(Stream& stream, const ServedRequest& request,
   const std::string_view body = answer.body;
   if (answer.manner == Manner::kHangInBody || answer.manner == Manner::kCloseHalfWay) {
     stream.Write(body.substr(0, body.size() / 2));
-    if (answer.manner == Manner::kHangInBody) WaitToStop();
+    if (answer.manner == Manner::kHangInBody) connections.WaitToStop();
     return false;
   }
   if (drips) {
     for (const char byte : body) {
-      if (!Pause(answer.delay) || !stream.Write(std::string_view(&byte, 1))) return false;
+      if (!connections.Pause(answer.delay) || !stream.Write(std::string_view(&byte, 1)))
+        return false;
     }
     return true;
   }
@@ -327,40 +254,25 @@ HttpServer::HttpServer(Respond respond, Options options) : state_(std::make_uniq
   state_->respond = std::move(respond);
   state_->options = options;
   if (options.tls) state_->PrepareTls();
-  state_->Listen();
-  state_->acceptor = std::thread([state = state_.get()] { state->AcceptAll(); });
+  state_->connections.Start([state = state_.get()](int socket) { state->Serve(socket); });
 }
 
 HttpServer::~HttpServer() {
-  State& state = *state_;
-  {
-    MutexLock lock(state.mutex);
-    state.stopping = true;
-  }
-  state.changed.notify_all();
-  shutdown(state.listener, SHUT_RDWR);
-  state.acceptor.join();
-  close(state.listener);
-  // The acceptor has ended: nobody else changes the list.
-  for (auto& connection : state.connections) {
-    shutdown(connection.socket, SHUT_RDWR);
-    connection.thread.join();
-    close(connection.socket);
-  }
-  if (state.context != nullptr) SSL_CTX_free(state.context);
-  if (!state.certificate_path.empty()) unlink(state.certificate_path.c_str());
+  state_->connections.Stop();
+  if (state_->context != nullptr) SSL_CTX_free(state_->context);
+  if (!state_->certificate_path.empty()) unlink(state_->certificate_path.c_str());
 }
 
-int HttpServer::port() const { return state_->port; }
+int HttpServer::port() const { return state_->connections.port(); }
 
 std::string HttpServer::Url(const std::string& path) const {
   return (state_->options.tls ? "https://127.0.0.1:" : "http://127.0.0.1:") +
-         std::to_string(state_->port) + path;
+         std::to_string(port()) + path;
 }
 
 std::string HttpServer::ca_file() const { return state_->certificate_path; }
 WallTime HttpServer::certificate_end() const { return state_->certificate_end; }
-int HttpServer::connections_accepted() const { return state_->accepted; }
+int HttpServer::connections_accepted() const { return state_->connections.accepted(); }
 
 std::vector<ServedRequest> HttpServer::requests() const {
   MutexLock lock(state_->mutex);

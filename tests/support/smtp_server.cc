@@ -1,6 +1,5 @@
 #include "tests/support/smtp_server.h"
 
-#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/ssl.h>
@@ -8,15 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <fstream>
-#include <list>
 #include <string_view>
-#include <thread>
 
 #include "daemon/base/check.h"
 #include "daemon/base/mutex.h"
+#include "tests/support/loopback_server.h"
 #include "tests/support/process.h"
 #include "tests/support/self_signed_certificate.h"
 
@@ -62,28 +59,20 @@ std::string CramAnswer(const std::string& user, const std::string& secret) {
 }  // namespace
 
 struct SmtpServer::State {
-  struct Connection {
-    int socket = -1;
-    std::thread thread;
-  };
+  explicit State(Options options_in) : options(std::move(options_in)), connections(options.place) {}
 
   Options options;
   TemporaryFolder folder;
-  int listener = -1;
-  int port = 0;
   SSL_CTX* context = nullptr;
-  std::thread acceptor;
-  std::atomic<bool> stopping{false};
 
   mutable Mutex mutex;
   mutable ConditionVariable changed;
-  std::list<Connection> connections GUARDED_BY(mutex);
   std::vector<ServedMail> mails GUARDED_BY(mutex);
   std::vector<std::string> commands GUARDED_BY(mutex);
+  LoopbackServer connections;
 
-  void Listen();
   void PrepareTls();
-  void AcceptAll();
+  void Serve(int socket);
 };
 
 namespace {
@@ -257,18 +246,6 @@ class Dialogue {
 
 }  // namespace
 
-void SmtpServer::State::Listen() {
-  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  TOCSIN_CHECK(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  TOCSIN_CHECK(listen(listener, 64) == 0);
-  socklen_t size = sizeof address;
-  TOCSIN_CHECK(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port = ntohs(address.sin_port);
-}
-
 void SmtpServer::State::PrepareTls() {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to peers that may have gone.
   const auto made = MakeSelfSignedCertificate(std::chrono::hours(24));
@@ -280,61 +257,34 @@ void SmtpServer::State::PrepareTls() {
   TOCSIN_CHECK(SSL_CTX_use_PrivateKey_file(context, path.c_str(), SSL_FILETYPE_PEM) == 1);
 }
 
-void SmtpServer::State::AcceptAll() {
-  while (!stopping) {
-    const int socket = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (socket < 0) return;  // The destructor shut the listener down.
+void SmtpServer::State::Serve(int socket) {
+  const auto note = [this](const std::string& command) {
     MutexLock lock(mutex);
-    auto& connection = connections.emplace_back();
-    connection.socket = socket;
-    connection.thread = std::thread([this, &connection] {
-      const auto note = [this](const std::string& command) {
-        MutexLock noting(mutex);
-        commands.push_back(command);
-      };
-      const auto take = [this](ServedMail mail) {
-        MutexLock taking(mutex);
-        mails.push_back(std::move(mail));
-        changed.notify_all();
-      };
-      const auto wait_to_stop = [this] {
-        MutexLock waiting(mutex);
-        while (!stopping) changed.wait(mutex);
-      };
-      Dialogue(options, context, connection.socket, note, take, wait_to_stop).Run();
-      shutdown(connection.socket, SHUT_RDWR);
-    });
-  }
+    commands.push_back(command);
+  };
+  const auto take = [this](ServedMail mail) {
+    MutexLock lock(mutex);
+    mails.push_back(std::move(mail));
+    changed.notify_all();
+  };
+  const auto wait_to_stop = [this] { connections.WaitToStop(); };
+  Dialogue(options, context, socket, note, take, wait_to_stop).Run();
 }
 
-SmtpServer::SmtpServer(Options options) : state_(std::make_unique<State>()) {
-  state_->options = std::move(options);
+SmtpServer::SmtpServer(Options options) : state_(std::make_unique<State>(std::move(options))) {
   state_->PrepareTls();
-  state_->Listen();
-  state_->acceptor = std::thread([state = state_.get()] { state->AcceptAll(); });
+  state_->connections.Start([state = state_.get()](int socket) { state->Serve(socket); });
 }
 
 SmtpServer::~SmtpServer() {
-  State& state = *state_;
-  {
-    MutexLock lock(state.mutex);
-    state.stopping = true;
-  }
-  state.changed.notify_all();
-  shutdown(state.listener, SHUT_RDWR);
-  state.acceptor.join();
-  close(state.listener);
-  // The acceptor has ended: nobody else changes the list.
-  for (auto& connection : state.connections) {
-    shutdown(connection.socket, SHUT_RDWR);
-    connection.thread.join();
-    close(connection.socket);
-  }
-  SSL_CTX_free(state.context);
+  state_->connections.Stop();
+  SSL_CTX_free(state_->context);
 }
 
-int SmtpServer::port() const { return state_->port; }
-std::string SmtpServer::Address() const { return "127.0.0.1:" + std::to_string(state_->port); }
+int SmtpServer::port() const { return state_->connections.port(); }
+std::string SmtpServer::Address() const {
+  return state_->options.place.address + ":" + std::to_string(port());
+}
 std::string SmtpServer::ca_file() const { return state_->folder.File("ca.pem"); }
 
 std::vector<ServedMail> SmtpServer::mails() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "tests/support/loopback_server.h"
 
 namespace tocsin::testing {
 
@@ -42,6 +43,7 @@ class SmtpServer {
     std::string user;
     std::string password;
     Override reply;
+    LoopbackServer::Place place;
   };
 
   explicit SmtpServer(Options options);
@@ -50,7 +52,7 @@ class SmtpServer {
   SmtpServer& operator=(const SmtpServer&) = delete;
 
   int port() const;
-  std::string Address() const;  // "127.0.0.1:PORT".
+  std::string Address() const;  // "127.0.0.1:PORT"
   // A PEM file with the certificate, to be trusted; exists as long as the server.
   std::string ca_file() const;
 

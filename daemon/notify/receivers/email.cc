@@ -13,8 +13,9 @@
 namespace tocsin::notify {
 namespace {
 
-constexpr std::size_t kMaxHeaderRunes = 2000;  // Of one header's value.
-constexpr std::size_t kMaxRecipients = 100;    // RFC 5321 lets every server refuse more.
+constexpr std::size_t kMaxHeaderRunes = 2000;        // Of one header's value,
+constexpr std::size_t kMaxAddressBytes = 100 << 10;  // unless it is a list of addresses.
+constexpr std::size_t kMaxRecipients = 100;          // RFC 5321 lets every server refuse more.
 
 // What stands on the wire for `text`, for what must not appear in an error.
 std::string Base64(std::string_view text) {
@@ -140,15 +141,20 @@ class EmailReceiver : public Receiver {
     mail.identity = settings_.auth_identity;
     // A password does not go over the network for all to read; CRAM-MD5 does not show it.
     const bool readable = !implicit && !settings_.require_tls && !IsThisMachine(settings_.host);
-    const bool cram =
-        settings_.auth_password.empty() || (readable && !settings_.auth_secret.empty());
-    mail.password = cram ? settings_.auth_secret : settings_.auth_password;
-    if (cram || readable) {
-      mail.mechanisms = {"CRAM-MD5"};
-    } else {
-      mail.mechanisms = {"PLAIN", "LOGIN"};
-    }
+    if (!readable) mail.password = settings_.auth_password;
+    mail.secret =
+        readable && settings_.auth_secret.empty() ? settings_.auth_password : settings_.auth_secret;
     return mail;
+  }
+
+  static std::string HeaderValue(const std::string& name, const std::string& value,
+                                 TextExpander& text) {
+    if (formats::IsMailAddressHeader(name)) {
+      // A list that is cut within an address would be none.
+      std::string list = text.Expand(value);
+      if (list.size() <= kMaxAddressBytes && formats::ParseMailAddresses(list).ok()) return list;
+    }
+    return text.Expand(value, kMaxHeaderRunes, name);
   }
 
   std::string Message(const Notification& notification, const Occasion& occasion,
@@ -165,7 +171,7 @@ class EmailReceiver : public Receiver {
     for (const auto& [name, value] : settings_.headers) {
       has_id = has_id || name == "Message-Id";
       has_date = has_date || name == "Date";
-      mail.headers.emplace_back(name, text.Expand(value, kMaxHeaderRunes, name));
+      mail.headers.emplace_back(name, HeaderValue(name, value, text));
     }
     if (!has_id) {
       mail.headers.emplace_back("Message-Id",

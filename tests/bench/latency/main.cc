@@ -3,13 +3,18 @@
 // the same targets in the same run, each by its own polls of 1 s.
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 
+#include "tests/bench/conclusion.h"
 #include "tests/bench/latency/report.h"
 #include "tests/bench/latency/trips.h"
 
 namespace tocsin::bench {
 namespace {
+
+Result<Report> Measure(int trips, std::uint64_t seed) {
+  TOCSIN_ASSIGN_OR_RETURN(const Trips measured, MeasureTrips(trips, seed));
+  return MakeReport(measured);
+}
 
 int Main(int argc, char** argv) {
   int trips = 100;
@@ -27,17 +32,7 @@ int Main(int argc, char** argv) {
   app.add_option("--result", result, "where to write the trips as JSON")->capture_default_str();
   app.add_flag("--quick", quick, "10 trips: to see that it works");
   CLI11_PARSE(app, argc, argv);
-  const auto measured = MeasureTrips(quick ? 10 : trips, seed);
-  if (!measured.ok()) {
-    std::cerr << measured.error().message << "\n";
-    return 1;
-  }
-  std::cout << Table(*measured);
-  if (auto written = WriteJson(result, *measured); !written.ok()) {
-    std::cerr << written.error().message << "\n";
-    return 1;
-  }
-  return 0;
+  return Conclude(Measure(quick ? 10 : trips, seed), result);
 }
 
 }  // namespace

@@ -1,17 +1,12 @@
 #pragma once
 
-// The trips as a table for people, with the goals, and as JSON for programs.
+// The trips as a table, with the goals, and as JSON.
 
-#include <string>
-
-#include "daemon/base/result.h"
+#include "tests/bench/conclusion.h"
 #include "tests/bench/latency/trips.h"
 
 namespace tocsin::bench {
 
-std::string Table(const Trips& trips);
-
-// Errors: kIoError.
-Result<> WriteJson(const std::string& path, const Trips& trips);
+Report MakeReport(const Trips& trips);
 
 }  // namespace tocsin::bench

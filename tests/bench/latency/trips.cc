@@ -56,7 +56,8 @@ class Targets {
 
 struct Arrival {
   SteadyTime at{};
-  double seconds_after_start = 0;  // After the alert's startsAt.
+  WallTime wall{};
+  WallTime starts_at{};  // As the alert has it.
 };
 
 // The webhook of both sides; knows when which target's alert and end came in.
@@ -84,10 +85,10 @@ class Webhook {
     const auto body = nlohmann::json::parse(request.body);
     MutexLock lock(mutex_);
     for (const auto& alert : body["alerts"]) {
-      const auto start = ParseTime(alert["startsAt"].get<std::string>());
+      const WallTime start = ParseTime(alert["startsAt"].get<std::string>()).value();
       const Key key{request.target.substr(1), alert["labels"]["target"].get<std::string>(),
                     alert["status"].get<std::string>()};
-      arrivals_.try_emplace(key, Arrival{at, start.ok() ? ToSeconds(wall - *start) : 0});
+      arrivals_.try_emplace(key, Arrival{at, wall, start});
     }
   }
 
@@ -170,9 +171,9 @@ class Contest {
     };
     trips.prometheus.push_back(took("prometheus"));
     trips.tocsin.push_back(took("tocsin"));
-    // The alert began when the poll that saw it did: its rule is evaluated on arrival.
-    trips.tocsin_from_poll.push_back(
-        webhook_.Find("tocsin", target, "firing")->seconds_after_start);
+    TOCSIN_ASSIGN_OR_RETURN(const double from_commit,
+                            SinceCommit(target, *webhook_.Find("tocsin", target, "firing")));
+    trips.tocsin_from_commit.push_back(from_commit);
     trips.disk_sync.push_back(SyncDisk());
     return WaitUntilTold(target, "resolved");
   }
@@ -215,6 +216,20 @@ class Contest {
                      std::string::npos;
         },
         kSettleWithin);
+  }
+
+  // The alert began when the poll that saw it did (its rule is evaluated on arrival), and
+  // what a poll finds is committed when it ends.
+  Result<double> SinceCommit(std::size_t target, const Arrival& arrival) {
+    const auto polls =
+        tocsin_->Samples(fmt::format("scrape_duration_seconds{{target=\"{}\"}}[30s]", target));
+    for (const auto& series : polls) {
+      for (auto poll = series.rbegin(); poll != series.rend(); ++poll) {
+        const WallTime began = FromUnixMillis(poll->time_ms);
+        if (began <= arrival.starts_at) return ToSeconds(arrival.wall - began) - poll->value;
+      }
+    }
+    return Error{ErrorCode::kNotFound, "tocsin does not show the poll that saw it"};
   }
 
   double SyncDisk() const {

@@ -14,7 +14,7 @@ namespace tocsin::bench {
 struct Trips {
   std::vector<double> prometheus;  // From the target's death to the request.
   std::vector<double> tocsin;
-  std::vector<double> tocsin_from_poll;  // From the begin of the poll that saw it.
+  std::vector<double> tocsin_from_commit;  // From the commit of the poll that saw it.
   // What one synced write of 4 KiB takes on this disk meanwhile: Tocsin waits for three
   // of them before the request (the rule's state, the alert, the message), the others
   // for none.

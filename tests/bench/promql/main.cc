@@ -5,15 +5,14 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 
+#include "tests/bench/conclusion.h"
 #include "tests/bench/promql/measure.h"
 
 namespace tocsin::bench {
 namespace {
 
-Result<std::vector<Row>> Measure(const std::string& tocsin, const std::string& only,
-                                 const Effort& effort) {
+Result<Report> Measure(const std::string& tocsin, const std::string& only, const Effort& effort) {
   const Workload workload;
   std::vector<Row> rows;
   if (only != "scrapes") {
@@ -24,7 +23,7 @@ Result<std::vector<Row>> Measure(const std::string& tocsin, const std::string& o
     TOCSIN_ASSIGN_OR_RETURN(const auto scrapes, MeasureScrapes(tocsin, workload, effort));
     rows.insert(rows.end(), scrapes.begin(), scrapes.end());
   }
-  return rows;
+  return MakeReport(rows);
 }
 
 int Main(int argc, char** argv) {
@@ -50,17 +49,7 @@ int Main(int argc, char** argv) {
 
   Effort effort;
   if (quick) effort = {3, 2, 30, 3, 4};
-  const auto rows = Measure(tocsin, only, effort);
-  if (!rows.ok()) {
-    std::cerr << rows.error().message << "\n";
-    return 1;
-  }
-  std::cout << Table(*rows);
-  if (auto written = WriteJson(result, *rows); !written.ok()) {
-    std::cerr << written.error().message << "\n";
-    return 1;
-  }
-  return 0;
+  return Conclude(Measure(tocsin, only, effort), result);
 }
 
 }  // namespace

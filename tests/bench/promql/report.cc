@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace tocsin::bench {
@@ -33,6 +32,8 @@ double Row::Ratio() const {
   return Median(ratios);
 }
 
+namespace {
+
 std::string Table(const std::vector<Row>& rows) {
   std::string table = fmt::format("{:<58} {:>12} {:>12} {:>8} {:>6}\n", "work", "Prometheus",
                                   "Tocsin", "ratio", "goal");
@@ -45,7 +46,9 @@ std::string Table(const std::vector<Row>& rows) {
   return table;
 }
 
-Result<> WriteJson(const std::string& path, const std::vector<Row>& rows) {
+}  // namespace
+
+Report MakeReport(const std::vector<Row>& rows) {
   nlohmann::json out = nlohmann::json::array();
   for (const Row& row : rows) {
     out.push_back({{"work", row.work},
@@ -56,11 +59,7 @@ Result<> WriteJson(const std::string& path, const std::vector<Row>& rows) {
                    {"prometheus", {{"median", row.PrometheusMedian()}, {"runs", row.prometheus}}},
                    {"tocsin", {{"median", row.TocsinMedian()}, {"runs", row.tocsin}}}});
   }
-  std::ofstream file(path);
-  file << out.dump(2) << '\n';
-  file.close();
-  if (!file) return Error{ErrorCode::kIoError, path + ": cannot be written"};
-  return {};
+  return {Table(rows), out.dump(2)};
 }
 
 }  // namespace tocsin::bench

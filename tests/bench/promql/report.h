@@ -1,11 +1,11 @@
 #pragma once
 
-// What was measured, as a table for people and JSON for programs.
+// What was measured.
 
 #include <string>
 #include <vector>
 
-#include "daemon/base/result.h"
+#include "tests/bench/conclusion.h"
 
 namespace tocsin::bench {
 
@@ -24,9 +24,6 @@ struct Row {
   bool Met() const { return Ratio() >= goal; }
 };
 
-std::string Table(const std::vector<Row>& rows);
-
-// Errors: kIoError.
-Result<> WriteJson(const std::string& path, const std::vector<Row>& rows);
+Report MakeReport(const std::vector<Row>& rows);
 
 }  // namespace tocsin::bench

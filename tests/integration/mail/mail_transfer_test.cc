@@ -6,8 +6,11 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
+#include <vector>
 
 #include "daemon/base/http_client.h"
+#include "daemon/base/mail_sender.h"
 #include "tests/support/scripted_peer.h"
 #include "tests/support/smtp_server.h"
 
@@ -38,8 +41,7 @@ class MailTransferTest : public ::testing::Test {
   }
   static HttpRequest WithLogin(HttpRequest request, const std::string& mechanism) {
     request.mail->user = "tocsin";
-    request.mail->password = Secret("hushword");
-    request.mail->mechanisms = {mechanism};
+    (mechanism == "CRAM-MD5" ? request.mail->secret : request.mail->password) = Secret("hushword");
     return request;
   }
   static SmtpServer::Options Login(const std::string& mechanisms) {
@@ -134,9 +136,9 @@ TEST_F(MailTransferTest, ACertificateForAnotherNameIsRefused) {
 TEST_F(MailTransferTest, LogsInEachWay) {
   for (const char* mechanism : {"PLAIN", "LOGIN", "CRAM-MD5"}) {
     SCOPED_TRACE(mechanism);
-    SmtpServer server(Login("CRAM-MD5 LOGIN PLAIN"));
+    SmtpServer server(Login("NTLM " + std::string(mechanism)));
     auto request = WithLogin(Mail(server), mechanism);
-    if (request.mail->mechanisms[0] == "PLAIN") request.mail->identity = "ops";
+    if (mechanism == std::string("PLAIN")) request.mail->identity = "ops";
     const auto exchange = Send(request);
     ASSERT_FALSE(exchange.error) << exchange.error->message;
     ASSERT_EQ(exchange.response.status, 250) << exchange.response.body;
@@ -145,11 +147,50 @@ TEST_F(MailTransferTest, LogsInEachWay) {
   }
 }
 
+// With a password and a secret, as Alertmanager: the first of the server's list.
+TEST_F(MailTransferTest, OfTwoWordsTheServersListSaysWhich) {
+  const std::pair<const char*, const char*> rows[] = {{"CRAM-MD5 PLAIN LOGIN", "CRAM-MD5"},
+                                                      {"PLAIN CRAM-MD5", "PLAIN"},
+                                                      {"XOAUTH2 LOGIN CRAM-MD5", "LOGIN"},
+                                                      {"CRAM-MD5", "CRAM-MD5"}};
+  for (const auto& [list, mechanism] : rows) {
+    for (const auto tls : {SmtpServer::Tls::kNone, SmtpServer::Tls::kStartTls}) {
+      SCOPED_TRACE(list);
+      auto options = Login(list);
+      options.tls = tls;
+      SmtpServer server(options);
+      auto request = Mail(server);
+      request.mail->starttls = tls == SmtpServer::Tls::kStartTls;
+      request.mail->user = "tocsin";
+      const bool cram = mechanism == std::string("CRAM-MD5");
+      request.mail->password = Secret(cram ? "wrong" : "hushword");
+      request.mail->secret = Secret(cram ? "hushword" : "wrong");
+      const auto exchange = Send(request);
+      ASSERT_FALSE(exchange.error) << exchange.error->message;
+      EXPECT_EQ(exchange.response.status, 250) << exchange.response.body;
+      ASSERT_EQ(server.mails().size(), 1u);
+      EXPECT_EQ(server.mails()[0].mechanism, mechanism);
+    }
+  }
+}
+
+TEST_F(MailTransferTest, AServerThatCannotBeLookedAtFirstIsSaidToBeWhatItIs) {
+  auto options = Login("CRAM-MD5 PLAIN");
+  options.reply = [](const std::string& command) -> std::optional<std::string> {
+    if (command != "CONNECT") return std::nullopt;
+    return "421 too busy";
+  };
+  SmtpServer server(options);
+  auto request = WithLogin(WithLogin(Mail(server), "PLAIN"), "CRAM-MD5");
+  const auto exchange = Send(request);
+  ASSERT_FALSE(exchange.error) << exchange.error->message;
+  EXPECT_EQ(exchange.response.status, 421);
+  EXPECT_EQ(exchange.response.mail_step, MailStep::kGreeting);
+}
+
 TEST_F(MailTransferTest, OfSeveralWaysOneThatIsOffered) {
   SmtpServer server(Login("LOGIN"));
-  auto request = WithLogin(Mail(server), "PLAIN");
-  request.mail->mechanisms = {"PLAIN", "LOGIN"};
-  EXPECT_EQ(Send(request).response.status, 250);
+  EXPECT_EQ(Send(WithLogin(Mail(server), "PLAIN")).response.status, 250);
   EXPECT_EQ(server.mails().at(0).mechanism, "LOGIN");
 }
 
@@ -224,17 +265,48 @@ TEST_F(MailTransferTest, OneRecipientsRefusalIsNotTheOthers) {
 }
 
 TEST_F(MailTransferTest, AServerThatHangsAnywhereCostsTheDeadlineAndNoMore) {
+  CurlHttpClient client(clock_, {.mail_reply_patience = Millis(300)});
   for (const char* at : {"CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."}) {
     SCOPED_TRACE(at);
     SmtpServer server({.reply = [&](const std::string& command) -> std::optional<std::string> {
       if (!command.starts_with(at)) return std::nullopt;
       return SmtpServer::kHang;
     }});
-    const auto exchange = Send(Mail(server), Millis(300));
+    const auto exchange = Fetch(client, Mail(server), clock_.SteadyNow() + Millis(300));
     ASSERT_TRUE(exchange.error);
     EXPECT_EQ(exchange.error->code, ErrorCode::kDeadlineExceeded) << exchange.error->message;
     EXPECT_LT(exchange.response.duration_seconds, 1.5);
   }
+}
+
+// Sent again while it is being taken, the mail would arrive twice.
+TEST_F(MailTransferTest, TheReplyToAWholeMessageIsWaitedForBeyondTheDeadline) {
+  std::atomic<SteadyTime> deadline{SteadyTime::max()};
+  SmtpServer server({.reply = [&](const std::string& command) -> std::optional<std::string> {
+    if (command == ".") std::this_thread::sleep_until(deadline.load() + Millis(500));
+    return std::nullopt;
+  }});
+  deadline = clock_.SteadyNow() + Millis(700);
+  const auto exchange = Fetch(client_, Mail(server), deadline);
+  ASSERT_FALSE(exchange.error) << exchange.error->message;
+  EXPECT_EQ(exchange.response.status, 250);
+  EXPECT_GT(exchange.response.duration_seconds, 1);
+  EXPECT_EQ(server.mails().size(), 1u);
+}
+
+TEST_F(MailTransferTest, ASickServerLeavesPlacesToTheOthers) {
+  SmtpServer hung({.reply = [](const std::string&) { return SmtpServer::kHang; }});
+  SmtpServer good({});
+  std::vector<HttpClient::RequestId> ids;
+  for (std::size_t i = 0; i < MailSender::kMaxMailsOfServer; ++i) {
+    ids.push_back(
+        client_.Start(Mail(hung), clock_.SteadyNow() + seconds(60), [](const HttpExchange&) {}));
+  }
+  const auto one_more = Send(Mail(hung));
+  ASSERT_TRUE(one_more.error);
+  EXPECT_EQ(one_more.error->code, ErrorCode::kResourceExhausted);
+  EXPECT_EQ(Send(Mail(good)).response.status, 250);
+  for (const auto id : ids) client_.Cancel(id);
 }
 
 TEST_F(MailTransferTest, AServerThatHangsAtTheFarewellHasTakenTheMail) {

@@ -32,6 +32,7 @@ class ScriptedPage {
   std::string Url(const std::string& path) const { return server_.Url(path); }
 
   void Begin() { begin_ = clock_.WallNow().time_since_epoch(); }
+  WallTime began() const { return WallTime(begin_.load()); }
   // Seconds since Begin().
   double Second(WallTime time) const { return ToSeconds(time.time_since_epoch() - begin_.load()); }
   double Now() const { return begin_.load() == Millis(0) ? 0 : Second(clock_.WallNow()); }

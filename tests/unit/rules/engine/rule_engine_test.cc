@@ -5,15 +5,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/rules/engine/rule_world.h"
 
 namespace tocsin::rules {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::RuleWorld;
+using ::testing::StartsWith;
 
 constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
 
@@ -240,6 +244,42 @@ TEST(HeldTest, AFiringAlertStaysWhileThePartThatFeedsItDoesNotAnswer) {
   world.Set(kCpu, 5);
   world.Run("10s");
   EXPECT_EQ(world.Timeline().size(), 2u);
+}
+
+// What fails is two rules away, in another group, and its names are not in the alert's.
+TEST(HeldTest, AnAlertOnRecordedSeriesStaysAsIfItReadWhatTheyAreMadeOf) {
+  constexpr const char* kOtherGroup = "- name: over them\n  interval: 10s\n  rules:\n";
+  const std::string rules = Group(R"y(
+  - { record: "instance:cpu:max", expr: 'max by (job, instance) (cpu)' }
+  - { record: "job:cpu:double", expr: '2 * max by (job) ({__name__="instance:cpu:max"})' }
+  - { record: "job:up:min", expr: min by (job) (up) }
+)y") + kOtherGroup + R"y(
+  - { alert: High, expr: 'job:cpu:double > 160' }
+  - { alert: Seen, expr: 'job:cpu:double > 160 and on (job) job:up:min == 1' }
+)y";
+  for (const bool whole : {true, false}) {
+    SCOPED_TRACE(whole);
+    RuleWorld world;
+    world.Set(kCpu, 90);
+    world.Set(R"(up{job="pg",instance="db1:5432"})", 1);
+    world.Begin(rules);
+    world.RunTo("20s");
+    ASSERT_EQ(world.Alerts().size(), 2u);
+    if (whole) world.TargetFails("time-out");
+    if (!whole) world.PartFails("stat_activity", {"cpu"}, "time-out");
+    world.RunTo("10m");
+    // Absence is an answer to who asks for it, through recorded series too.
+    const auto alerts = world.Alerts();
+    ASSERT_EQ(std::count_if(alerts.begin(), alerts.end(),
+                            [](const auto& line) { return line.find(" held: ") != line.npos; }),
+              1);
+    EXPECT_THAT(alerts, ::testing::Contains(AllOf(StartsWith("High firing since "),
+                                                  HasSubstr("held: "), HasSubstr("time-out"))));
+    whole ? world.TargetAnswers() : world.PartAnswers();
+    world.Set(kCpu, 5);
+    world.Run("1m");
+    EXPECT_THAT(world.Alerts(), IsEmpty());
+  }
 }
 
 // The query has not seen what the state then says is there.

@@ -1,0 +1,111 @@
+#include "daemon/api/connection_server.h"
+
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "daemon/api/connection_stream.h"
+
+namespace tocsin::api {
+namespace {
+
+constexpr time_t kKeepAliveSeconds = 1;  // An idle connection holds a worker.
+constexpr ConnectionStream::Limits kLimits{std::chrono::seconds(10), std::chrono::seconds(30)};
+
+// Whether the answer that this thread gave last left some of its request unread. The
+// library's handlers know no connection to say it to.
+thread_local bool leaves_unread = false;
+
+template <class Base>
+class OnSocket : public Base {
+ public:
+  template <class... Args>
+  explicit OnSocket(int fd, Args&&... args) : Base(std::forward<Args>(args)...) {
+    this->svr_sock_ = fd;
+  }
+
+ protected:
+  bool Serve(ConnectionStream& stream) {
+    bool fine = true;
+    bool closed = false;
+    leaves_unread = false;
+    for (std::size_t left = this->keep_alive_max_count_; fine && !closed && left > 0; --left) {
+      if (!AwaitRequest(stream)) break;
+      fine = this->process_request(stream, left == 1, closed, nullptr);
+      fine = stream.Flush() && fine;
+      closed = closed || leaves_unread;
+    }
+    stream.SayGoodbye();
+    // To close with bytes unread would reset the connection, and the answer with it.
+    if (leaves_unread) stream.Discard();
+    return fine;
+  }
+
+ private:
+  // In slices, so that Stop() need not wait for idle connections.
+  bool AwaitRequest(ConnectionStream& stream) const {
+    constexpr Millis kSlice{100};
+    constexpr auto kSlices = std::chrono::seconds(kKeepAliveSeconds) / kSlice;
+    for (int slice = 0; slice < kSlices; ++slice) {
+      if (this->svr_sock_ == INVALID_SOCKET) return false;
+      if (stream.WaitForRequest(kSlice)) return true;
+    }
+    return false;
+  }
+};
+
+class PlainServer final : public OnSocket<httplib::Server> {
+ public:
+  using OnSocket::OnSocket;
+
+ private:
+  bool process_and_close_socket(socket_t fd) override {
+    ConnectionStream stream(fd, kLimits);
+    const bool fine = Serve(stream);
+    close(fd);
+    return fine;
+  }
+};
+
+class TlsServer final : public OnSocket<httplib::SSLServer> {
+ public:
+  using OnSocket::OnSocket;
+
+ private:
+  bool process_and_close_socket(socket_t fd) override {
+    SSL* const tls = SSL_new(ssl_context());
+    bool fine = false;
+    if (tls != nullptr) {
+      ConnectionStream stream(fd, kLimits, tls);
+      fine = stream.AcceptTls() && Serve(stream);
+      SSL_free(tls);
+    }
+    close(fd);
+    return fine;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<httplib::Server> MakeServer(int fd) {
+  auto server = std::make_unique<PlainServer>(fd);
+  server->set_keep_alive_timeout(kKeepAliveSeconds);
+  return server;
+}
+
+std::unique_ptr<httplib::Server> MakeTlsServer(int fd, const std::string& cert_file,
+                                               const std::string& key_file) {
+  auto server = std::make_unique<TlsServer>(fd, cert_file.c_str(), key_file.c_str());
+  if (!server->is_valid()) {
+    close(fd);
+    return nullptr;
+  }
+  server->set_keep_alive_timeout(kKeepAliveSeconds);
+  return server;
+}
+
+void LeaveUnread() { leaves_unread = true; }
+
+}  // namespace tocsin::api

@@ -79,6 +79,7 @@ class PageComparison {
       Complain("{} is a {}, the exporter's a {}", family, model::MetricTypeName(found->second),
                model::MetricTypeName(type));
     }
+    if (Find(family, Difference::In::kLabels) != nullptr) return;
     const auto& theirs = pages_.before.label_sets.at(family);
     for (const std::string& labels : pages_.ours.label_sets.at(family)) {
       if (theirs.contains(labels)) continue;
@@ -87,16 +88,31 @@ class PageComparison {
     }
   }
 
+  const ExporterPage::Series* FindOurs(const std::string& name,
+                                       const ExporterPage::Series& theirs) const {
+    const auto same = pages_.ours.series.find(name);
+    if (same != pages_.ours.series.end()) return &same->second;
+    if (Find(theirs.family, Difference::In::kLabels) == nullptr) return nullptr;
+    for (const auto& [ignored, ours] : pages_.ours.series) {
+      if (ours.sample == theirs.sample &&
+          std::includes(ours.labels.begin(), ours.labels.end(), theirs.labels.begin(),
+                        theirs.labels.end())) {
+        return &ours;
+      }
+    }
+    return nullptr;
+  }
+
   void CompareSeries(const std::string& name, const ExporterPage::Series& before) {
     const bool may_be_missing = Find(before.family, Difference::In::kSeries) != nullptr;
-    const auto ours = pages_.ours.series.find(name);
-    if (ours == pages_.ours.series.end()) {
+    const ExporterPage::Series* ours = FindOurs(name, before);
+    if (ours == nullptr) {
       if (!may_be_missing) Complain("{} is missing", name);
       return;
     }
     const auto after = pages_.after.series.find(name);
     if (may_be_missing || after == pages_.after.series.end()) return;
-    const double value = ours->second.value;
+    const double value = ours->value;
     if (std::isnan(before.value)) {
       if (!std::isnan(value)) Complain("{} is {}, the exporter's NaN", name, value);
       return;
@@ -148,22 +164,20 @@ ExporterPage PageOf(const model::MetricBatch& batch) {
   for (std::size_t i = 0; i < batch.row_count(); ++i) {
     const auto row = batch.row(i);
     const auto& family = batch.families()[row.family];
-    std::map<std::string_view, std::string_view> labels;
+    ExporterPage::Series series{family.name, std::string(row.name), {}, row.value};
     for (std::uint32_t j = 0; j < row.label_count; ++j) {
       const auto [name, value] = batch.label(row.first_label + j);
-      if (!value.empty()) labels.emplace(name, value);
+      if (!value.empty()) series.labels.emplace(name, value);
     }
     std::string names;
-    std::string series(row.name);
-    for (const auto& [name, value] : labels) {
+    std::string text;
+    for (const auto& [name, value] : series.labels) {
       names.append(names.empty() ? "" : ",").append(name);
-      series += fmt::format("{}{}={}", name == labels.begin()->first ? "{" : ",", name,
-                            model::QuoteLabelValue(value));
+      text += fmt::format("{}{}={}", text.empty() ? "{" : ",", name, model::QuoteLabelValue(value));
     }
-    if (!labels.empty()) series += "}";
     page.types[family.name] = family.type;
     page.label_sets[family.name].insert(std::move(names));
-    page.series[std::move(series)] = {family.name, row.value};
+    page.series[series.sample + (text.empty() ? "" : text + "}")] = std::move(series);
   }
   return page;
 }

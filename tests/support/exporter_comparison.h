@@ -32,6 +32,8 @@ std::string GetPage(int port, std::string_view path);
 struct ExporterPage {
   struct Series {
     std::string family;
+    std::string sample;  // The family's name, or with _bucket, _sum, _count.
+    std::map<std::string, std::string> labels;
     double value = 0;
   };
   std::map<std::string, model::MetricType> types;           // Per family that has a series.
@@ -68,6 +70,7 @@ struct Difference {
   enum class In {
     kValues,  // The numbers, by no more than `share` of the exporter's.
     kSeries,  // Series may be missing and numbers differ; names of labels must be the same.
+    kLabels,  // Ours may have labels that the exporter's lack.
     kType,    // The type only.
     kFamily,  // The family may be missing.
   };

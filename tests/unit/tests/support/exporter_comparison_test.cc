@@ -62,6 +62,11 @@ TEST(ExporterComparisonTest, WhatIsListedMayDifferInThatAndNothingElse) {
                      {"x_keys", "why", In::kType},
                      {"x_keys", "why", In::kSeries}}),
             "");
+  constexpr std::string_view kMoreLabels =
+      "# TYPE x_keys gauge\nx_keys{db=\"0\",role=\"a\"} 5\nx_keys{db=\"1\",role=\"a\"} 3\n";
+  EXPECT_EQ(Compare(kPage, kMoreLabels, kPage,
+                    {{"x_calls", "why", In::kFamily}, {"x_keys", "why", In::kLabels}}),
+            "x_keys{db=\"1\"} is 3, the exporter's NaN");
   constexpr std::string_view kFive = "# TYPE x_keys gauge\nx_keys 5\n";
   constexpr std::string_view kSix = "# TYPE x_keys gauge\nx_keys 6\n";
   EXPECT_EQ(Compare(kFive, kSix, kFive, {{"x_keys", "why"}}), "");

@@ -21,7 +21,8 @@ using model::MetricType;
 
 class PgbouncerCollector : public Collector {
  public:
-  explicit PgbouncerCollector(ConsoleAddress address) : address_(std::move(address)) {}
+  PgbouncerCollector(ConsoleAddress address, Names names)
+      : address_(std::move(address)), names_(names) {}
 
   Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
     Deadline deadline(context.clock, context.deadline, context.stop);
@@ -57,7 +58,7 @@ class PgbouncerCollector : public Collector {
     for (const Subject& subject : Subjects()) {
       SteadyTime started = deadline.clock().SteadyNow();
       batch.BeginPart(subject.name);
-      auto collected = subject.collect(subject, *console_, deadline, batch);
+      auto collected = subject.collect(subject, names_, *console_, deadline, batch);
       if (!collected.ok()) batch.FailPart(collected.error().message);
       batch.EndPart();
       if (console_->broken()) return collected.error();
@@ -77,6 +78,7 @@ class PgbouncerCollector : public Collector {
   }
 
   ConsoleAddress address_;
+  Names names_;
   std::unique_ptr<Console> console_;  // Null between a failure and the next collection.
 };
 
@@ -158,6 +160,8 @@ ConsoleAddress ParseDsn(ConfigReader& reader, const std::string& dsn) {
 ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   std::string dsn = reader.RequiredString("dsn");
   Secret password = reader.SecretValue("password", files);
+  constexpr Names kNames[] = {Names::k012, Names::k010, Names::kAll};
+  const Names names = kNames[reader.Choice("names", {"0.12", "0.10", "all"}, 0)];
   ConsoleAddress address;
   if (!dsn.empty()) address = ParseDsn(reader, dsn);
   if (!password.empty()) address.password = std::move(password);
@@ -170,8 +174,8 @@ ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   for (const auto& [key, value] : address.parameters) {
     if (key == "dbname") target.address = target.instance + "/" + value;
   }
-  target.make = [address](const CollectorEnvironment&) -> AnyCollector {
-    return std::make_unique<PgbouncerCollector>(address);
+  target.make = [address, names](const CollectorEnvironment&) -> AnyCollector {
+    return std::make_unique<PgbouncerCollector>(address, names);
   };
   return target;
 }

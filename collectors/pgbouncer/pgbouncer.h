@@ -9,8 +9,9 @@
 namespace tocsin::collectors::pgbouncer {
 
 // Reads `dsn` (a libpq connection string or URI to one PgBouncer; default port
-// 6432, default dbname pgbouncer) and `password` or `password_file`, which wins
-// over one in the dsn. Errors go into the reader's list and never quote the dsn.
+// 6432, default dbname pgbouncer), `password` or `password_file`, which wins
+// over one in the dsn, and `names` ("0.12", "0.10" or all: see Names in subjects.h).
+// Errors go into the reader's list and never quote the dsn.
 ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files);
 
 }  // namespace tocsin::collectors::pgbouncer

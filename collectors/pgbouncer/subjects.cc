@@ -23,15 +23,15 @@ struct ColumnMetric {
   double scale;
   std::string_view help;
   std::string_view microseconds_column = {};  // Added to the value, in seconds.
+  std::string_view newer_column = {};         // Its name in later versions.
 };
 
 constexpr ColumnMetric kDatabases[] = {
     {"pool_size", "pgbouncer_databases_pool_size", kGauge, 1,
      "Most server connections of one pool of the database"},
     {"reserve_pool", "pgbouncer_databases_reserve_pool", kGauge, 1,
-     "Additional server connections a pool may open when clients wait"},
-    {"reserve_pool_size", "pgbouncer_databases_reserve_pool", kGauge, 1,  // Its name since 1.24.
-     "Additional server connections a pool may open when clients wait"},
+     "Additional server connections a pool may open when clients wait", "",
+     "reserve_pool_size"},  // Since 1.24.
     {"max_connections", "pgbouncer_databases_max_connections", kGauge, 1,
      "Most server connections of the database, 0 for no limit"},
     {"current_connections", "pgbouncer_databases_current_connections", kGauge, 1,
@@ -127,12 +127,24 @@ constexpr KeyMetric kConfig[] = {
      "Most server connections per user, 0 for no limit"},
 };
 
+constexpr std::string_view kTotalsPrefix = "pgbouncer_stats_totals_";
+constexpr std::string_view kOldTotalsPrefix = "pgbouncer_stats_";
+
+std::string OldNameOfTotal(std::string_view metric) {
+  return std::string(kOldTotalsPrefix).append(metric.substr(kTotalsPrefix.size()));
+}
+
 // Turns each row into one value per known column, under the given labels.
 class RowWriter {
  public:
+  // `rename` makes another name of each metric's, if it is not null.
   RowWriter(std::span<const ColumnMetric> columns, std::span<const std::string_view> labels,
-            MetricBatch& batch)
-      : columns_(columns), labels_(labels), batch_(batch) {}
+            MetricBatch& batch, std::string (*rename)(std::string_view) = nullptr)
+      : columns_(columns),
+        labels_(labels),
+        batch_(batch),
+        rename_(rename),
+        families_(columns.size()) {}
 
   void Write(const Row& row) {
     if (++rows_ > kMaxExportedRows) return;
@@ -140,34 +152,47 @@ class RowWriter {
     for (std::size_t i = 0; i < labels_.size(); ++i) {
       values[i] = row.Find(labels_[i]).value_or(std::string_view());
     }
-    for (const ColumnMetric& column : columns_) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const ColumnMetric& column = columns_[i];
       auto value = row.Number(column.column);
+      if (!value.has_value() && !column.newer_column.empty()) {
+        value = row.Number(column.newer_column);
+      }
       if (!value.has_value()) continue;
       if (!column.microseconds_column.empty()) {
         *value += row.Number(column.microseconds_column).value_or(0) * kMicroseconds;
       }
-      auto family = batch_.DeclareFamily(column.metric, column.help, column.type, labels_);
-      batch_.Add(family, std::span(values.data(), labels_.size()), *value * column.scale);
+      batch_.Add(Family(i), std::span(values.data(), labels_.size()), *value * column.scale);
     }
   }
 
   std::int64_t left_out() const { return rows_ > kMaxExportedRows ? rows_ - kMaxExportedRows : 0; }
 
  private:
+  MetricBatch::FamilyId Family(std::size_t index) {
+    if (!families_[index].has_value()) {
+      const ColumnMetric& column = columns_[index];
+      const std::string name =
+          rename_ == nullptr ? std::string(column.metric) : rename_(column.metric);
+      families_[index] = batch_.DeclareFamily(name, column.help, column.type, labels_);
+    }
+    return *families_[index];
+  }
+
   std::span<const ColumnMetric> columns_;
   std::span<const std::string_view> labels_;
   MetricBatch& batch_;
+  std::string (*rename_)(std::string_view);
+  std::vector<std::optional<MetricBatch::FamilyId>> families_;  // Of columns_; declared when met.
   std::int64_t rows_ = 0;
 };
 
-Result<std::int64_t> CollectRows(std::span<const ColumnMetric> columns,
-                                 std::span<const std::string_view> labels, std::string_view show,
-                                 Console& console, const Deadline& deadline, MetricBatch& batch) {
-  RowWriter writer(columns, labels, batch);
-  TOCSIN_ASSIGN_OR_RETURN(
-      std::int64_t unread,
-      console.Show(show, deadline, [&writer](const Row& row) { writer.Write(row); }));
-  return unread + writer.left_out();
+Result<std::int64_t> CollectRows(std::string_view show, std::span<RowWriter> writers,
+                                 Console& console, const Deadline& deadline) {
+  TOCSIN_ASSIGN_OR_RETURN(std::int64_t unread, console.Show(show, deadline, [&](const Row& row) {
+    for (RowWriter& writer : writers) writer.Write(row);
+  }));
+  return unread + writers.front().left_out();
 }
 
 Result<std::int64_t> CollectPairs(std::span<const KeyMetric> keys, std::string_view key_column,
@@ -183,32 +208,37 @@ Result<std::int64_t> CollectPairs(std::span<const KeyMetric> keys, std::string_v
   });
 }
 
-Result<std::int64_t> CollectPools(const Subject& subject, Console& console,
+Result<std::int64_t> CollectPools(const Subject& subject, Names, Console& console,
                                   const Deadline& deadline, MetricBatch& batch) {
-  return CollectRows(kPools, kPoolLabels, subject.show, console, deadline, batch);
+  RowWriter writer(kPools, kPoolLabels, batch);
+  return CollectRows(subject.show, {&writer, 1}, console, deadline);
 }
 
-Result<std::int64_t> CollectDatabases(const Subject& subject, Console& console,
+Result<std::int64_t> CollectDatabases(const Subject& subject, Names, Console& console,
                                       const Deadline& deadline, MetricBatch& batch) {
-  return CollectRows(kDatabases, kDatabaseLabels, subject.show, console, deadline, batch);
+  RowWriter writer(kDatabases, kDatabaseLabels, batch);
+  return CollectRows(subject.show, {&writer, 1}, console, deadline);
 }
 
-Result<std::int64_t> CollectTotals(const Subject& subject, Console& console,
+Result<std::int64_t> CollectTotals(const Subject& subject, Names names, Console& console,
                                    const Deadline& deadline, MetricBatch& batch) {
-  return CollectRows(kTotals, kTotalLabels, subject.show, console, deadline, batch);
+  std::vector<RowWriter> writers;
+  if (names != Names::k010) writers.emplace_back(kTotals, kTotalLabels, batch);
+  if (names != Names::k012) writers.emplace_back(kTotals, kTotalLabels, batch, OldNameOfTotal);
+  return CollectRows(subject.show, writers, console, deadline);
 }
 
-Result<std::int64_t> CollectLists(const Subject& subject, Console& console,
+Result<std::int64_t> CollectLists(const Subject& subject, Names, Console& console,
                                   const Deadline& deadline, MetricBatch& batch) {
   return CollectPairs(kLists, "list", "items", subject.show, console, deadline, batch);
 }
 
-Result<std::int64_t> CollectConfig(const Subject& subject, Console& console,
+Result<std::int64_t> CollectConfig(const Subject& subject, Names, Console& console,
                                    const Deadline& deadline, MetricBatch& batch) {
   return CollectPairs(kConfig, "key", "value", subject.show, console, deadline, batch);
 }
 
-Result<std::int64_t> CollectVersion(const Subject& subject, Console& console,
+Result<std::int64_t> CollectVersion(const Subject& subject, Names, Console& console,
                                     const Deadline& deadline, MetricBatch& batch) {
   auto family = batch.DeclareFamily("pgbouncer_version_info", "PgBouncer's version",
                                     MetricType::kGauge, {"version"});
@@ -218,7 +248,7 @@ Result<std::int64_t> CollectVersion(const Subject& subject, Console& console,
 }
 
 // Counts the clients by who they are, so that ten thousand of them are a few series.
-Result<std::int64_t> CollectClients(const Subject& subject, Console& console,
+Result<std::int64_t> CollectClients(const Subject& subject, Names, Console& console,
                                     const Deadline& deadline, MetricBatch& batch) {
   using Group = std::array<std::string, 4>;
   static constexpr std::string_view kLabels[] = {"database", "user", "application_name", "state"};

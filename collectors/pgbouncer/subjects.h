@@ -12,12 +12,16 @@
 
 namespace tocsin::collectors::pgbouncer {
 
+// Whose names of SHOW STATS_TOTALS: pgbouncer_exporter 0.12's pgbouncer_stats_totals_…,
+// the pgbouncer_stats_… of 0.10 and before, or both.
+enum class Names { k012, k010, kAll };
+
 struct Subject {
   std::string_view name;  // The label `collector` of its success.
   std::string_view show;  // The command after SHOW.
   // Runs the command and fills `batch`; returns how many rows or groups were left out.
   // Errors as Console::Show.
-  Result<std::int64_t> (*collect)(const Subject& subject, Console& console,
+  Result<std::int64_t> (*collect)(const Subject& subject, Names names, Console& console,
                                   const Deadline& deadline, model::MetricBatch& batch);
 };
 

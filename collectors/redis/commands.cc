@@ -170,11 +170,77 @@ Result<> WriteHistograms(std::span<const Reply> replies, const Info& info, Findi
   return {};
 }
 
+std::vector<Command> CommandLogCommands() {
+  return {{"COMMANDLOG", "LEN", "slow"},
+          {"COMMANDLOG", "LEN", "large-request"},
+          {"COMMANDLOG", "LEN", "large-reply"}};
+}
+
+Result<> WriteCommandLog(std::span<const Reply> replies, const Info&, Findings&,
+                         MetricBatch& batch) {
+  static constexpr std::string_view kMetrics[] = {"redis_commandlog_slow_length",
+                                                  "redis_commandlog_large_request_length",
+                                                  "redis_commandlog_large_reply_length"};
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (replies[i].type != Reply::Type::kInteger) return Unexpected("COMMANDLOG LEN");
+    batch.AddGauge(kMetrics[i], "Entries in the command log",
+                   static_cast<double>(replies[i].integer));
+  }
+  return {};
+}
+
+std::vector<Command> CommandLogConfigCommands() { return {{"CONFIG", "GET", "commandlog-*"}}; }
+
+Result<> WriteCommandLogConfig(std::span<const Reply> replies, const Info&, Findings&,
+                               MetricBatch& batch) {
+  static constexpr ConfigKey kKeys[] = {
+      {"commandlog-execution-slower-than", "redis_commandlog_execution_slower_than"},
+      {"commandlog-slow-execution-max-len", "redis_commandlog_slow_execution_max_len"},
+      {"commandlog-request-larger-than", "redis_commandlog_request_larger_than"},
+      {"commandlog-large-request-max-len", "redis_commandlog_large_request_max_len"},
+      {"commandlog-reply-larger-than", "redis_commandlog_reply_larger_than"},
+      {"commandlog-large-reply-max-len", "redis_commandlog_large_reply_max_len"},
+  };
+  if (!replies[0].IsArray()) return Unexpected("CONFIG GET");
+  for (const ConfigKey& key : kKeys) {
+    const Reply* value = replies[0].FindPair(key.key);
+    if (value == nullptr || !value->IsText()) continue;
+    auto number = ParseDouble(value->text);
+    if (number.has_value()) batch.AddGauge(key.metric, "Configured value", *number);
+  }
+  return {};
+}
+
+// Valkey has it since 8.1.
+bool HasCommandLog(const Info& info) {
+  std::string_view version = info.Get("valkey_version");
+  std::size_t dot = version.find('.');
+  if (dot == std::string_view::npos) return false;
+  std::string_view rest = version.substr(dot + 1);
+  auto major = ParseInt(version.substr(0, dot));
+  auto minor = ParseInt(rest.substr(0, rest.find('.')));
+  return major.has_value() && minor.has_value() && (*major > 8 || (*major == 8 && *minor >= 1));
+}
+
+std::vector<Command> ClusterCommands() { return {{"CLUSTER", "INFO"}}; }
+
+Result<> WriteCluster(std::span<const Reply> replies, const Info&, Findings&, MetricBatch& batch) {
+  if (!replies[0].IsText()) return Unexpected("CLUSTER INFO");
+  WriteClusterInfo(Info(replies[0].text), batch);
+  return {};
+}
+
+bool IsClustered(const Info& info) { return info.Get("cluster_enabled") == "1"; }
+
 constexpr OptionalPart kParts[] = {
     {"config", ConfigCommands, WriteConfig, "+config|get"},
     {"slowlog", SlowlogCommands, WriteSlowlog, "+slowlog|len +slowlog|get"},
     {"latency", LatencyCommands, WriteLatency, "+latency|latest"},
     {"latency_histogram", HistogramCommands, WriteHistograms, "+latency|histogram"},
+    {"cluster", ClusterCommands, WriteCluster, "+cluster|info", IsClustered},
+    {"commandlog", CommandLogCommands, WriteCommandLog, "+commandlog|len", HasCommandLog},
+    {"commandlog_config", CommandLogConfigCommands, WriteCommandLogConfig, "+config|get",
+     HasCommandLog},
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 #pragma once
 
 // The commands asked beside INFO, each optional: what to send, and what to make
-// of the replies. All of them travel in one pipeline with INFO.
+// of the replies. All of them travel in one pipeline with INFO, but for those that
+// only some servers have, which follow in a second.
 
 #include <cstddef>
 #include <span>
@@ -29,6 +30,8 @@ struct OptionalPart {
                     model::MetricBatch& batch);
   // How to let tocsin's user ask this.
   std::string_view how_to_allow;
+  // Which servers are asked, by their INFO; null: all, in one pipeline with it.
+  bool (*applies)(const Info& info) = nullptr;
 };
 
 std::span<const OptionalPart> OptionalParts();

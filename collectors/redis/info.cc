@@ -23,7 +23,30 @@ constexpr std::string_view kLatencyPrefix = "latency_percentiles_usec_";
 // The number after `prefix` ("db12", "slave0"), if that is all there is.
 std::optional<std::int64_t> NumberedField(std::string_view name, std::string_view prefix) {
   if (!name.starts_with(prefix) || name.size() == prefix.size()) return std::nullopt;
-  return ParseInt(name.substr(prefix.size()));
+  auto number = ParseInt(name.substr(prefix.size()));
+  return number.has_value() && *number >= 0 ? number : std::nullopt;
+}
+
+// Redis may add fields of the cluster; each is a gauge of its own name.
+constexpr std::string_view kClusterPrefix = "cluster_";
+
+// Writes a field that is a number and has a metric.
+void WriteNumber(const Info::Field& field, std::string_view told_by, MetricBatch& batch) {
+  const InfoMetric* metric = FindInfoMetric(field.name);
+  if (metric == nullptr && !field.name.starts_with(kClusterPrefix)) return;
+  auto value = InfoNumber(field.value);
+  if (!value.has_value()) return;
+  std::string help = fmt::format("{} field {}", told_by, field.name);
+  if (metric != nullptr) {
+    batch.Add(batch.DeclareFamily(metric->metric, help, metric->type), *value / metric->divisor);
+    return;
+  }
+  std::string name = fmt::format("redis_{}", field.name);
+  for (char& c : name) {
+    bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!allowed) c = '_';
+  }
+  batch.AddGauge(name, help, *value);
 }
 
 std::optional<double> CommaNumber(std::string_view text, std::string_view name) {
@@ -52,10 +75,10 @@ class InfoWriter {
     batch_.Add(batch_.DeclareFamily(name, help, MetricType::kGauge, labels), values, value);
   }
   void Counter(std::string_view name, std::string_view help, std::string_view label,
-               std::string_view label_value, std::optional<double> value, double scale = 1) {
+               std::string_view label_value, std::optional<double> value, double divisor = 1) {
     if (!value.has_value()) return;
     batch_.Add(batch_.DeclareFamily(name, help, MetricType::kCounter, {label}), {label_value},
-               *value * scale);
+               *value / divisor);
   }
 
   void WriteField(const Info::Field& field) {
@@ -65,11 +88,10 @@ class InfoWriter {
       WriteErrorCount(field);
     } else if (NumberedField(field.name, "slave").has_value()) {
       WriteConnectedReplica(field.value);
-    } else if (const InfoMetric* metric = FindInfoMetric(field.name); metric != nullptr) {
-      auto value = InfoNumber(field.value);
-      if (!value.has_value()) return;
-      help_.assign("INFO field ").append(field.name);
-      batch_.Add(batch_.DeclareFamily(metric->metric, help_, metric->type), *value * metric->scale);
+    } else if (field.name.starts_with(kClusterPrefix) && ++cluster_fields_ > kMaxNamesPerFamily) {
+      ++left_out_;
+    } else {
+      WriteNumber(field, "INFO", batch_);
     }
   }
 
@@ -82,7 +104,7 @@ class InfoWriter {
     Counter("redis_commands_total", "Calls per command", "cmd", command,
             CommaNumber(field.value, "calls"));
     Counter("redis_commands_duration_seconds_total", "Time spent per command", "cmd", command,
-            CommaNumber(field.value, "usec"), 1e-6);
+            CommaNumber(field.value, "usec"), 1e6);
     Counter("redis_commands_rejected_calls_total", "Calls refused before execution, per command",
             "cmd", command, CommaNumber(field.value, "rejected_calls"));
     Counter("redis_commands_failed_calls_total", "Calls that failed in execution, per command",
@@ -118,14 +140,14 @@ class InfoWriter {
     struct KeyspaceField {
       std::string_view field;
       std::string_view metric;
-      double scale;
+      double divisor;
       bool zero_filled;
       std::string_view help;
     };
     static constexpr KeyspaceField kKeyspace[] = {
         {"keys", "redis_db_keys", 1, true, "Keys per database"},
         {"expires", "redis_db_keys_expiring", 1, true, "Keys with a time to live per database"},
-        {"avg_ttl", "redis_db_avg_ttl_seconds", 1e-3, false, "Average time to live per database"},
+        {"avg_ttl", "redis_db_avg_ttl_seconds", 1e3, false, "Average time to live per database"},
         {"cached_keys", "redis_db_keys_cached", 1, false, "Cached keys per database"},
         {"subexpiry", "redis_db_keys_with_expiring_items", 1, false,
          "Keys that hold items with a time to live"},
@@ -144,7 +166,7 @@ class InfoWriter {
       for (const KeyspaceField& known : kKeyspace) {
         auto value = CommaNumber(field.value, known.field);
         if (value.has_value()) {
-          Gauge(known.metric, known.help, {"db"}, {field.name}, *value * known.scale);
+          Gauge(known.metric, known.help, {"db"}, {field.name}, *value / known.divisor);
         }
       }
     }
@@ -275,6 +297,7 @@ class InfoWriter {
   std::string help_;  // Room for texts put together.
   std::size_t commands_ = 0;
   std::size_t errors_ = 0;
+  std::size_t cluster_fields_ = 0;
   std::int64_t left_out_ = 0;
 };
 
@@ -325,12 +348,11 @@ std::int64_t WriteInfo(const Info& info, int databases, WallTime now, MetricBatc
 }
 
 void WriteClusterInfo(const Info& info, MetricBatch& batch) {
-  for (const auto& [name, text] : info.fields()) {
-    const InfoMetric* metric = FindClusterMetric(name);
-    auto value = InfoNumber(text);
-    if (metric == nullptr || !value.has_value()) continue;
-    std::string help = fmt::format("CLUSTER INFO field {}", name);
-    batch.Add(batch.DeclareFamily(metric->metric, help, metric->type), *value * metric->scale);
+  std::size_t written = 0;
+  for (const Info::Field& field : info.fields()) {
+    if (!field.name.starts_with(kClusterPrefix)) continue;
+    if (++written > kMaxNamesPerFamily) return;
+    WriteNumber(field, "CLUSTER INFO", batch);
   }
 }
 

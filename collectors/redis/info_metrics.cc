@@ -130,12 +130,12 @@ constexpr InfoMetric kInfoMetrics[] = {
     {"sync_full", "redis_replica_resyncs_full", kGauge},
     {"sync_partial_ok", "redis_replica_partial_resync_accepted", kGauge},
     {"sync_partial_err", "redis_replica_partial_resync_denied", kGauge},
-    {"cluster_enabled", "redis_cluster_enabled", kGauge},
-    {"cluster_connections", "redis_cluster_connections", kGauge},
+    {"cluster_stats_messages_sent", "redis_cluster_messages_sent_total", kGauge},
+    {"cluster_stats_messages_received", "redis_cluster_messages_received_total", kGauge},
     {"total_system_memory", "redis_total_system_memory_bytes", kGauge},
     {"configured_hz", "redis_configured_hz", kGauge},
     {"hz", "redis_hz", kGauge},
-    {"latest_fork_usec", "redis_latest_fork_seconds", kGauge, 1e-6},
+    {"latest_fork_usec", "redis_latest_fork_seconds", kGauge, 1e6},
     {"total_connections_received", "redis_connections_received_total", kCounter},
     {"total_commands_processed", "redis_commands_processed_total", kCounter},
     {"rejected_connections", "redis_rejected_connections_total", kCounter},
@@ -183,43 +183,20 @@ constexpr InfoMetric kInfoMetrics[] = {
     {"used_active_time_main_thread", "redis_active_time_main_thread_seconds_total", kCounter},
 };
 
-constexpr InfoMetric kClusterMetrics[] = {
-    {"cluster_slots_assigned", "redis_cluster_slots_assigned", kGauge},
-    {"cluster_slots_ok", "redis_cluster_slots_ok", kGauge},
-    {"cluster_slots_pfail", "redis_cluster_slots_pfail", kGauge},
-    {"cluster_slots_fail", "redis_cluster_slots_fail", kGauge},
-    {"cluster_known_nodes", "redis_cluster_known_nodes", kGauge},
-    {"cluster_size", "redis_cluster_size", kGauge},
-    {"cluster_current_epoch", "redis_cluster_current_epoch", kGauge},
-    {"cluster_my_epoch", "redis_cluster_my_epoch", kGauge},
-    {"cluster_state", "redis_cluster_state", kGauge},
-    {"cluster_stats_messages_sent", "redis_cluster_messages_sent_total", kGauge},
-    {"cluster_stats_messages_received", "redis_cluster_messages_received_total", kGauge},
-};
-
 using Index = std::unordered_map<std::string_view, const InfoMetric*>;
 
-Index IndexOf(std::span<const InfoMetric> metrics) {
+Index MakeIndex() {
   Index index;
-  for (const InfoMetric& metric : metrics) index.emplace(metric.field, &metric);
+  for (const InfoMetric& metric : kInfoMetrics) index.emplace(metric.field, &metric);
   return index;
-}
-
-const InfoMetric* Find(const Index& index, std::string_view field) {
-  auto found = index.find(field);
-  return found == index.end() ? nullptr : found->second;
 }
 
 }  // namespace
 
 const InfoMetric* FindInfoMetric(std::string_view field) {
-  static const Index index = IndexOf(kInfoMetrics);
-  return Find(index, field);
-}
-
-const InfoMetric* FindClusterMetric(std::string_view field) {
-  static const Index index = IndexOf(kClusterMetrics);
-  return Find(index, field);
+  static const Index index = MakeIndex();
+  auto found = index.find(field);
+  return found == index.end() ? nullptr : found->second;
 }
 
 }  // namespace tocsin::collectors::redis

@@ -1,6 +1,7 @@
 #pragma once
 
-// Which field of INFO and CLUSTER INFO is which metric: one row each.
+// Which field of INFO and CLUSTER INFO is which metric: one row each, but for those
+// that begin with cluster_ and keep their names.
 
 #include <span>
 #include <string_view>
@@ -13,11 +14,10 @@ struct InfoMetric {
   std::string_view field;
   std::string_view metric;
   model::MetricType type;
-  double scale = 1;
+  double divisor = 1;
 };
 
-// The metric of a field, or nullptr if it is none.
+// The metric of a field, or nullptr if it has no row.
 const InfoMetric* FindInfoMetric(std::string_view field);
-const InfoMetric* FindClusterMetric(std::string_view field);
 
 }  // namespace tocsin::collectors::redis

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -24,6 +25,17 @@ class RedisCollector : public Collector {
       : address_(std::move(address)), key_audit_(std::move(policies)) {}
 
   Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
+    const SteadyTime started = context.clock.SteadyNow();
+    ++collections_;
+    Result<> collected = CollectAll(context, batch);
+    const double seconds = ToSeconds(context.clock.SteadyNow() - started);
+    collections_seconds_ += seconds;
+    if (collected.ok()) WriteOfOurselves(seconds, batch);
+    return collected;
+  }
+
+ private:
+  Result<> CollectAll(const CollectContext& context, MetricBatch& batch) {
     Deadline deadline(context.clock, context.deadline, context.stop);
     TOCSIN_ASSIGN_OR_RETURN(std::vector<Reply> replies, Ask(deadline));
     auto success = batch.DeclareFamily("tocsin_redis_collector_success",
@@ -31,34 +43,61 @@ class RedisCollector : public Collector {
                                        MetricType::kGauge, {"collector"});
     Result<> written = WriteReplies(replies, context, deadline, success, batch);
     if (!written.ok()) {
-      connection_.reset();
+      Disconnect();
       return written;
     }
     AuditKeys(context, deadline, success, batch);
     return {};
   }
 
- private:
+  void Disconnect() {
+    connection_.reset();
+    unknown_.clear();  // Who answers next may be newer.
+  }
+
+  // The parts of the pipeline that begins with INFO, or of the one that its answer
+  // asks for, without those that this server has said not to know.
+  std::vector<const OptionalPart*> PartsToAsk(const Info* info) const {
+    std::vector<const OptionalPart*> parts;
+    for (const OptionalPart& part : OptionalParts()) {
+      bool wanted = info == nullptr ? part.applies == nullptr
+                                    : part.applies != nullptr && part.applies(*info);
+      if (wanted && !unknown_.contains(part.name)) parts.push_back(&part);
+    }
+    return parts;
+  }
+
+  static void AddCommands(const std::vector<const OptionalPart*>& parts,
+                          std::vector<Command>& commands) {
+    for (const OptionalPart* part : parts) {
+      for (Command& command : part->commands()) commands.push_back(std::move(command));
+    }
+  }
+
   // INFO and all optional commands in one round trip. A kept connection that
   // turns out to be dead before it answered is replaced once.
   Result<std::vector<Reply>> Ask(const Deadline& deadline) {
-    std::vector<Command> commands{{"INFO", "ALL"}};
-    for (const OptionalPart& part : OptionalParts()) {
-      for (Command& command : part.commands()) commands.push_back(std::move(command));
-    }
-    if (connection_ != nullptr && connection_->LostWhileIdle()) connection_.reset();
-    if (connection_ != nullptr) {
+    if (connection_ != nullptr && connection_->LostWhileIdle()) Disconnect();
+    for (bool kept = connection_ != nullptr;; kept = false) {
+      TOCSIN_RETURN_IF_ERROR(Connect(deadline));
+      std::vector<Command> commands{{"INFO", "ALL"}};
+      AddCommands(PartsToAsk(nullptr), commands);
       auto replies = connection_->Run(commands, deadline);
       if (replies.ok()) return replies;
-      connection_.reset();
-      if (replies.error().code != ErrorCode::kUnavailable) return replies.error();
+      Disconnect();
+      if (!kept || replies.error().code != ErrorCode::kUnavailable) return replies.error();
     }
-    TOCSIN_ASSIGN_OR_RETURN(auto connection, Connection::Open(address_, deadline));
-    auto replies = connection->Run(commands, deadline);
-    if (replies.ok()) connection_ = std::move(connection);
-    return replies;
   }
 
+  Result<> Connect(const Deadline& deadline) {
+    if (connection_ != nullptr) return {};
+    const SteadyTime started = deadline.clock().SteadyNow();
+    TOCSIN_ASSIGN_OR_RETURN(connection_, Connection::Open(address_, deadline));
+    connect_seconds_ = ToSeconds(deadline.clock().SteadyNow() - started);
+    return {};
+  }
+
+  // Errors: INFO's, and those that lose the connection.
   Result<> WriteReplies(const std::vector<Reply>& replies, const CollectContext& context,
                         const Deadline& deadline, MetricBatch::FamilyId success,
                         MetricBatch& batch) {
@@ -69,14 +108,7 @@ class RedisCollector : public Collector {
     if (info.fields().empty()) return Error{ErrorCode::kCorruption, "INFO holds no field"};
 
     Findings findings;
-    std::size_t next = 1;
-    for (const OptionalPart& part : OptionalParts()) {
-      std::size_t count = part.commands().size();
-      batch.BeginPart(part.name);
-      WritePart(part, std::span(replies).subspan(next, count), info, findings, success, batch);
-      batch.EndPart();
-      next += count;
-    }
+    WriteParts(PartsToAsk(nullptr), std::span(replies).subspan(1), info, findings, success, batch);
     const bool clustered = info.Get("cluster_enabled") == "1";
     int databases = clustered ? 1 : findings.databases > 0 ? findings.databases : kDefaultDatabases;
     std::int64_t left_out = WriteInfo(info, databases, context.at, batch);
@@ -84,21 +116,44 @@ class RedisCollector : public Collector {
     batch.AddGauge("tocsin_redis_left_out_names",
                    "Commands, errors and databases beyond a limit, which are in no series",
                    static_cast<double>(left_out));
-    if (clustered) return AskCluster(deadline, success, batch);
+
+    std::vector<Command> commands;
+    const auto parts = PartsToAsk(&info);
+    AddCommands(parts, commands);
+    if (!commands.empty()) {
+      TOCSIN_ASSIGN_OR_RETURN(auto more, connection_->Run(commands, deadline));
+      WriteParts(parts, more, info, findings, success, batch);
+    }
+    for (const auto& [part, words] : unknown_) batch.AddNote(fmt::format("{}: {}", part, words));
     return {};
+  }
+
+  void WriteParts(const std::vector<const OptionalPart*>& parts, std::span<const Reply> replies,
+                  const Info& info, Findings& findings, MetricBatch::FamilyId success,
+                  MetricBatch& batch) {
+    for (const OptionalPart* part : parts) {
+      std::size_t count = part->commands().size();
+      batch.BeginPart(part->name);
+      WritePart(*part, replies.first(count), info, findings, success, batch);
+      batch.EndPart();
+      replies = replies.subspan(count);
+    }
   }
 
   void WritePart(const OptionalPart& part, std::span<const Reply> replies, const Info& info,
                  Findings& findings, MetricBatch::FamilyId success, MetricBatch& batch) {
     for (const Reply& reply : replies) {
       if (!reply.IsError()) continue;
-      // A version without the command is not a failure; a refusal may be mended.
-      bool unknown = reply.text.find("nknown") != std::string::npos;
+      // A version without the command is not a failure, and is not asked again: it
+      // would count an error each time. A refusal may be mended.
+      if (reply.ErrorWord() == "ERR" && reply.text.find("nknown") != std::string::npos) {
+        unknown_.emplace(part.name, reply.text);
+        return;
+      }
       batch.AddNote(ErrorCodeOf(reply) == ErrorCode::kPermissionDenied
                         ? fmt::format("{}: {}; allow it with ACL SETUSER … {}", part.name,
                                       reply.text, part.how_to_allow)
                         : fmt::format("{}: {}", part.name, reply.text));
-      if (unknown) return;
       batch.Add(success, {part.name}, 0);
       batch.FailPart(reply.text);
       return;
@@ -111,17 +166,25 @@ class RedisCollector : public Collector {
     batch.Add(success, {part.name}, written.ok() ? 1 : 0);
   }
 
-  // Errors: only those that lose the connection.
-  Result<> AskCluster(const Deadline& deadline, MetricBatch::FamilyId success, MetricBatch& batch) {
-    TOCSIN_ASSIGN_OR_RETURN(auto replies, connection_->Run({{"CLUSTER", "INFO"}}, deadline));
-    bool ok = replies[0].IsText();
-    batch.BeginPart("cluster");
-    if (ok) WriteClusterInfo(Info(replies[0].text), batch);
-    if (!ok) batch.AddNote("cluster: " + replies[0].text);
-    if (!ok) batch.FailPart(replies[0].text);
-    batch.EndPart();
-    batch.Add(success, {"cluster"}, ok ? 1 : 0);
-    return {};
+  // What the exporter says of itself.
+  void WriteOfOurselves(double seconds, MetricBatch& batch) const {
+    batch.AddCounter("redis_exporter_scrapes_total", "Collections begun, failed ones too",
+                     static_cast<double>(collections_));
+    batch.AddGauge("redis_exporter_last_scrape_duration_seconds", "How long this collection took",
+                   seconds);
+    batch.AddGauge("redis_exporter_last_scrape_connect_time_seconds",
+                   "How long it took to connect and log in when that was last needed",
+                   connect_seconds_);
+    auto error = batch.DeclareFamily("redis_exporter_last_scrape_error",
+                                     "0: a collection that failed has no series",
+                                     MetricType::kGauge, {"err"});
+    batch.Add(error, {""}, 0);
+    auto duration = batch.DeclareFamily("redis_exporter_scrape_duration_seconds",
+                                        "How long collections took", MetricType::kSummary);
+    batch.AddSample(duration, "redis_exporter_scrape_duration_seconds_sum", {},
+                    collections_seconds_);
+    batch.AddSample(duration, "redis_exporter_scrape_duration_seconds_count", {},
+                    static_cast<double>(collections_));
   }
 
   // The rest of the collection stands whatever becomes of the audit.
@@ -129,7 +192,7 @@ class RedisCollector : public Collector {
                  MetricBatch::FamilyId success, MetricBatch& batch) {
     if (!key_audit_.enabled()) return;
     KeyAudit::Outcome outcome = key_audit_.Step(*connection_, context.at, deadline);
-    if (outcome.connection_lost) connection_.reset();
+    if (outcome.connection_lost) Disconnect();
     if (outcome.error.has_value()) batch.AddNote("key_policies: " + outcome.error->message);
     batch.Add(success, {"key_policies"}, outcome.error.has_value() ? 0 : 1);
     batch.BeginPart("key_policies");
@@ -141,6 +204,11 @@ class RedisCollector : public Collector {
   RedisAddress address_;
   KeyAudit key_audit_;
   std::unique_ptr<Connection> connection_;  // Null between a failure and the next collection.
+  // Parts whose commands this server does not have, and its words. Kept with the connection.
+  std::map<std::string_view, std::string> unknown_;
+  std::int64_t collections_ = 0;
+  double collections_seconds_ = 0;
+  double connect_seconds_ = 0;
 };
 
 TlsOptions ParseTls(ConfigReader& reader) {

@@ -18,7 +18,7 @@ Result<std::unique_ptr<RedisServer>> RedisServer::Start(RedisServerOptions optio
     server->tls_port_ = FreePort();
     SelfSignedCertificate certificate = MakeSelfSignedCertificate(std::chrono::hours(24));
     std::ofstream(server->certificate_file()) << certificate.certificate_pem;
-    std::ofstream(server->folder_.File("redis.key")) << certificate.key_pem;
+    std::ofstream(server->key_file()) << certificate.key_pem;
   }
   TOCSIN_RETURN_IF_ERROR(server->StartAgain());
   return server;
@@ -42,8 +42,9 @@ Result<> RedisServer::StartAgain() {
   if (options_.tls) {
     for (const std::string& argument :
          {std::string("--tls-port"), std::to_string(tls_port_), std::string("--tls-cert-file"),
-          certificate_file(), std::string("--tls-key-file"), folder_.File("redis.key"),
-          std::string("--tls-auth-clients"), std::string("no")}) {
+          certificate_file(), std::string("--tls-key-file"), key_file(),
+          std::string("--tls-ca-cert-file"), certificate_file(), std::string("--tls-auth-clients"),
+          std::string(options_.client_certificates ? "yes" : "no")}) {
       process.argv.push_back(argument);
     }
   }
@@ -63,10 +64,16 @@ void RedisServer::Stop() {
 }
 
 Result<std::string> RedisServer::Command(std::string_view command) {
+  std::istringstream text{std::string(command)};
+  std::vector<std::string> words;
+  for (std::string word; text >> word;) words.push_back(word);
+  return Command(words);
+}
+
+Result<std::string> RedisServer::Command(const std::vector<std::string>& words) {
   ProcessOptions cli;
   cli.argv = {"redis-cli", "-s", socket_path()};
-  std::istringstream words{std::string(command)};
-  for (std::string word; words >> word;) cli.argv.push_back(word);
+  cli.argv.insert(cli.argv.end(), words.begin(), words.end());
   TOCSIN_ASSIGN_OR_RETURN(auto finished, RunProcess(cli));
   if (finished.status != 0) return Error{ErrorCode::kUnavailable, finished.output};
   return finished.output;

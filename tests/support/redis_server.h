@@ -17,6 +17,7 @@ struct RedisServerOptions {
   // More of redis-server's arguments: {"--requirepass", "secret"}.
   std::vector<std::string> arguments;
   bool tls = false;  // Listens with TLS as well, with a certificate for localhost and 127.0.0.1.
+  bool client_certificates = false;  // Over TLS, clients need one; the server's own will do.
 };
 
 class RedisServer {
@@ -29,10 +30,12 @@ class RedisServer {
   int tls_port() const { return tls_port_; }
   std::string socket_path() const { return folder_.File("redis.sock"); }
   std::string certificate_file() const { return folder_.File("redis.crt"); }
+  std::string key_file() const { return folder_.File("redis.key"); }
   std::string Url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
 
-  // Runs one command with redis-cli, words separated by spaces; what it printed.
+  // Runs one command with redis-cli, words separated by spaces or given; what it printed.
   Result<std::string> Command(std::string_view command);
+  Result<std::string> Command(const std::vector<std::string>& words);
 
   void Suspend() { process_->Signal(SIGSTOP); }
   void Resume() { process_->Signal(SIGCONT); }

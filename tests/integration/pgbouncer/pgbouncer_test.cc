@@ -28,6 +28,7 @@ using ::tocsin::testing::PgbouncerServerOptions;
 using ::tocsin::testing::PostgresServer;
 using ::tocsin::testing::PostgresSession;
 using ::tocsin::testing::ScriptedPeer;
+using ::tocsin::testing::Series;
 using ::tocsin::testing::Value;
 using ::tocsin::testing::WaitUntil;
 
@@ -191,6 +192,52 @@ TEST_F(PgbouncerTest, RestartedServerIsCollectedAtTheNextTurn) {
   server_->Stop();
   ASSERT_TRUE(server_->StartAgain().ok());
   ASSERT_COLLECTED(probe);
+}
+
+// Names as clients may choose them: an application_name always, a database where there is
+// one for all (*). A user is whoever is in the file.
+TEST_F(PgbouncerTest, HostileNamesOfDatabasesUsersAndClientsAreKept) {
+  StartServer({.databases = {{"*", "host=127.0.0.1 port=1"}},
+               .settings = {{"query_wait_timeout", "1"}},
+               .users = {{"o\"\"ne\\two\xfe", "pass"}}});
+  // Nobody answers behind the pool, but the pool is there from the first client on.
+  auto refused =
+      PostgresSession::Connect("host=127.0.0.1 port=" + std::to_string(server_->port()) +
+                               " password=pass user='o\"ne\\\\two\xfe' dbname='sh\"op\\\\\n\xff'");
+  ASSERT_FALSE(refused.ok());
+  auto client = PostgresSession::Connect(
+      server_->ConsoleDsn("password=stats-password application_name='a\"b\\\\c\nd\xff'"));
+  ASSERT_TRUE(client.ok()) << client.error().message;
+
+  auto probe = Probe();
+  ASSERT_COLLECTED(probe);
+  const auto& batch = probe.batch();
+  const std::string database = "sh\\\"op\\\\\\n\xEF\xBF\xBD";
+  EXPECT_EQ(Value(batch, "pgbouncer_pools_server_active_connections{database=\"" + database +
+                             "\",user=\"o\\\"ne\\\\two\xEF\xBF\xBD\"}"),
+            0);
+  std::string clients;
+  for (const auto& [series, value] : Series(batch)) {
+    if (series.starts_with("pgbouncer_client_connections{application_name=\"a")) clients += series;
+  }
+  EXPECT_EQ(clients,
+            "pgbouncer_client_connections{application_name=\"a\\\"b\\\\c\\nd\xEF\xBF\xBD\","
+            "database=\"pgbouncer\",state=\"active\",user=\"stats\"}");
+  EXPECT_EQ(Duplicates(batch), std::set<std::string>());
+}
+
+TEST_F(PgbouncerTest, SeveralInstancesAreSeveralTargets) {
+  StartServer();
+  auto first = Probe();
+  auto one = std::move(server_);
+  StartServer();
+  auto second = Probe();
+  ASSERT_COLLECTED(first);
+  ASSERT_COLLECTED(second);
+  EXPECT_NE(first.target().instance, second.target().instance);
+  one->Stop();
+  EXPECT_FALSE(first.Collect().ok());
+  ASSERT_COLLECTED(second);
 }
 
 struct HostileCase {

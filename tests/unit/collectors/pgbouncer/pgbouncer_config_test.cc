@@ -30,6 +30,16 @@ TEST_F(ParsePgbouncerTargetTest, KeywordsAndUrisAreRead) {
   EXPECT_TRUE(errors_.empty()) << errors_.Text();
 }
 
+TEST_F(ParsePgbouncerTargetTest, NamesAreThoseOfAnExportersVersion) {
+  for (const char* names : {"'0.12'", "'0.10'", "all"}) {
+    Parse(std::string("{dsn: 'host=h', names: ") + names + "}");
+  }
+  EXPECT_TRUE(errors_.empty()) << errors_.Text();
+  Parse("{dsn: 'host=h', names: '0.11'}");
+  ASSERT_EQ(errors_.errors().size(), 1U) << errors_.Text();
+  EXPECT_NE(errors_.Text().find("0.10"), std::string::npos) << errors_.Text();
+}
+
 TEST_F(ParsePgbouncerTargetTest, WrongOnesAreSaidWithoutQuotingThem) {
   Parse("{dsn: 'host=h hunter2'}");
   Parse("{dsn: 'host=a,b password=hunter2'}");

@@ -114,7 +114,7 @@ std::int64_t ReadLimit(ConfigReader& reader, std::string_view key) {
 ParsedTarget ParsePrometheusTarget(ConfigReader& reader, FileSystem& files) {
   auto config = std::make_shared<ScrapeConfig>();
   config->request = ReadHttpRequest(reader, files, /*follow_redirects=*/true);
-  config->request.accept_compressed = true;
+  config->request.accept_encoding = "gzip, deflate";
   config->request.max_body_bytes = reader.Bytes("body_size_limit", kDefaultBodyLimitBytes);
   config->honor_timestamps = reader.Bool("honor_timestamps", true);
   config->limits.samples = ReadLimit(reader, "sample_limit");

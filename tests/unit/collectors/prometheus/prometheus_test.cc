@@ -54,7 +54,7 @@ TEST_F(PrometheusKindTest, AsksLikePrometheus) {
   EXPECT_EQ(target_.instance, "h:443");
   EXPECT_TRUE(target_.honor_labels);
   const HttpRequest request = collector_->Start(Context());
-  EXPECT_TRUE(request.accept_compressed);
+  EXPECT_EQ(request.accept_encoding, "gzip, deflate");
   EXPECT_FALSE(request.fresh_connection);
   EXPECT_THAT(request.headers, Contains(Pair("Accept", HasSubstr("openmetrics"))));
   EXPECT_THAT(request.headers, Contains(Pair("X-Prometheus-Scrape-Timeout-Seconds", "5")));

@@ -13,7 +13,9 @@
 //       labels: { name: value }   of probe_expect_info; one step may have them
 //       send: text                followed by a line feed
 //       starttls: true            then TLS from here on
-//   After `expect`, `send` and the labels' values may hold what it captured: ${1}, ${name}.
+//   After `expect`, `send` and the labels' values may hold what it captured: $1, ${1},
+//   $name (a file says ${name} as $${name}: without the first $ it is a variable of the
+//   environment).
 
 #include "collectors/collector.h"
 

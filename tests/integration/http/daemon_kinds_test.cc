@@ -106,15 +106,16 @@ TEST(DaemonKindsTest, AScrapedPageIsRelabelledWithItsTargetsLabels) {
       "interval: 200ms\nprometheus:\n  - name: app\n    url: " + server.Url("/metrics") +
       "\n    labels: { env: prod }\n    sample_limit: 2\n    metric_relabel_configs:\n"
       "      - { source_labels: [__name__], regex: go_.*, action: drop }\n"
-      "      - { source_labels: [exported_instance], regex: (.+), target_label: instance }\n"
+      "      - { source_labels: [exported_instance], regex: (.+), target_label: instance, "
+      "replacement: '${1}' }\n"
       "      - { regex: exported_instance|env, action: labeldrop }\n");
   ASSERT_TRUE(daemon.ok()) << daemon.error().message;
   DaemonProcess& tocsin = **daemon;
   EXPECT_TRUE(tocsin.WaitForValue("a{instance=\"own\",job=\"prometheus\",env=\"\"}", 1));
   EXPECT_TRUE(tocsin.WaitForValue("b{instance=~\"127.*\",env=\"\"}", 2));
   EXPECT_TRUE(tocsin.WaitForValue("up{env=\"prod\"}", 1));
-  EXPECT_TRUE(tocsin.WaitForValue("scrape_samples_scraped", 3));
-  EXPECT_TRUE(tocsin.WaitForValue("scrape_samples_post_metric_relabeling", 2));
+  EXPECT_TRUE(tocsin.WaitForValue("scrape_samples_scraped{job=\"prometheus\"}", 3));
+  EXPECT_TRUE(tocsin.WaitForValue("scrape_samples_post_metric_relabeling{job=\"prometheus\"}", 2));
   has_b = false;
   EXPECT_TRUE(tocsin.WaitForValue("absent(b)", 1));
   EXPECT_EQ(tocsin.Query("a"), 1);

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -23,6 +24,7 @@
 #include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/result.h"
+#include "daemon/model/labels.h"
 #include "daemon/model/metric_batch.h"
 
 namespace tocsin::collectors {
@@ -47,6 +49,9 @@ class Collector {
   virtual Result<> Collect(const CollectContext& context, model::MetricBatch& batch) = 0;
 };
 
+// Between two attempts of one collection.
+inline constexpr Millis kRetryDelay{100};
+
 // Called from one lane only, Start and Finish in turn.
 class HttpCollector {
  public:
@@ -54,6 +59,13 @@ class HttpCollector {
 
   // The request of the next collection.
   virtual HttpRequest Start(const CollectContext& context) = 0;
+
+  // Asked before Finish: a request that is to be tried first, kRetryDelay after this
+  // exchange, if there is time. Its end comes here again.
+  virtual std::optional<HttpRequest> Again(const CollectContext& /*context*/,
+                                           const HttpExchange& /*exchange*/) {
+    return std::nullopt;
+  }
 
   // Turns how it ended into samples; errors as Collector::Collect.
   virtual Result<> Finish(const CollectContext& context, HttpExchange exchange,
@@ -66,6 +78,7 @@ using AnyCollector = std::variant<std::unique_ptr<Collector>, std::unique_ptr<Ht
 struct CollectorEnvironment {
   const Clock& clock;
   FileSystem& files;
+  model::Labels labels = {};  // The target's: job, instance and the configured ones.
 };
 
 // One target, parsed: what poll needs, and how to make its collector.

@@ -4,6 +4,7 @@
 
 #include "collectors/host/host.h"
 #include "collectors/http/http.h"
+#include "collectors/http/tcp.h"
 #include "collectors/pgbouncer/pgbouncer.h"
 #include "collectors/postgres/postgres.h"
 #include "collectors/prometheus/prometheus.h"
@@ -23,6 +24,7 @@ constexpr std::array kKinds = {
     CollectorKind{"redis", "redis_up", "Whether the last collection from Redis succeeded.",
                   seconds(5), redis::ParseRedisTarget},
     CollectorKind{"http", "", "", seconds(10), http::ParseHttpTarget},
+    CollectorKind{"tcp", "", "", seconds(5), http::ParseTcpTarget},
     CollectorKind{"prometheus", "", "", seconds(5), prometheus::ParsePrometheusTarget},
     CollectorKind{"host", "", "", seconds(5), host::ParseHostTarget},
 };

@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collectors/host/proc_text.h"
 #include "collectors/host/subjects.h"
+#include "daemon/base/text.h"
 
 namespace tocsin::collectors::host {
 namespace {
@@ -46,6 +49,66 @@ constexpr DiskField kFields[] = {
      "Time spent by all flush requests"},
 };
 
+// What udev has found out about a disk: "E:NAME=value" lines. Where there is no udev,
+// as in containers, there is nothing.
+using UdevProperties = std::map<std::string, std::string, std::less<>>;
+
+UdevProperties ReadUdev(HostSources& sources, std::string_view major, std::string_view minor) {
+  const std::string root = sources.paths.root == "/" ? "" : sources.paths.root;
+  auto text =
+      sources.files.Read(root + "/run/udev/data/b" + std::string(major) + ":" + std::string(minor));
+  UdevProperties properties;
+  if (!text.ok()) return properties;
+  ForEachLine(*text, [&](std::string_view line) {
+    const std::size_t equals = line.find('=');
+    if (!line.starts_with("E:") || equals == std::string_view::npos) return;
+    properties.emplace(line.substr(2, equals - 2), line.substr(equals + 1));
+  });
+  return properties;
+}
+
+std::string_view Property(const UdevProperties& properties, std::string_view name) {
+  const auto found = properties.find(name);
+  return found == properties.end() ? std::string_view() : found->second;
+}
+
+void AddInfo(std::string_view device, std::string_view major, std::string_view minor,
+             const UdevProperties& udev, MetricBatch& batch) {
+  const auto get = [&](std::string_view name) { return Property(udev, name); };
+  batch.Add(batch.DeclareFamily(
+                "node_disk_info", "What the disk is", MetricType::kGauge,
+                {"device", "major", "minor", "path", "wwn", "model", "serial", "revision"}),
+            {device, major, minor, get("ID_PATH"), get("ID_WWN"), get("ID_MODEL"),
+             get("ID_SERIAL_SHORT"), get("ID_REVISION")},
+            1);
+  if (!get("ID_FS_USAGE").empty()) {
+    batch.Add(
+        batch.DeclareFamily("node_disk_filesystem_info", "The file system on the disk",
+                            MetricType::kGauge, {"device", "type", "usage", "uuid", "version"}),
+        {device, get("ID_FS_TYPE"), get("ID_FS_USAGE"), get("ID_FS_UUID"), get("ID_FS_VERSION")},
+        1);
+  }
+  if (!get("DM_NAME").empty()) {
+    batch.Add(
+        batch.DeclareFamily("node_disk_device_mapper_info", "The mapped device", MetricType::kGauge,
+                            {"device", "name", "uuid", "vg_name", "lv_name", "lv_layer"}),
+        {device, get("DM_NAME"), get("DM_UUID"), get("DM_VG_NAME"), get("DM_LV_NAME"),
+         get("DM_LV_LAYER")},
+        1);
+  }
+  if (get("ID_ATA").empty()) return;
+  constexpr std::pair<std::string_view, std::string_view> kAta[] = {
+      {"ID_ATA_WRITE_CACHE", "node_disk_ata_write_cache"},
+      {"ID_ATA_WRITE_CACHE_ENABLED", "node_disk_ata_write_cache_enabled"},
+      {"ID_ATA_ROTATION_RATE_RPM", "node_disk_ata_rotation_rate_rpm"}};
+  for (const auto& [property, metric] : kAta) {
+    const auto value = ParseDouble(get(property));
+    if (!value.has_value()) continue;
+    batch.Add(batch.DeclareFamily(metric, "From udev", MetricType::kGauge, {"device"}), {device},
+              *value);
+  }
+}
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 
@@ -77,9 +140,7 @@ Result<> CollectDisks(HostSources& sources, MetricBatch& batch) {
     }
     std::string_view device = fields[2];
     if (IsLeftOut(device)) return;
-    auto info = batch.DeclareFamily("node_disk_info", "The disk's numbers", MetricType::kGauge,
-                                    {"device", "major", "minor"});
-    batch.Add(info, {device, fields[0], fields[1]}, 1);
+    AddInfo(device, fields[0], fields[1], ReadUdev(sources, fields[0], fields[1]), batch);
     for (const DiskField& field : kFields) {
       if (field.index >= fields.size()) break;
       auto family = batch.DeclareFamily(field.metric, field.help, field.type, {"device"});

@@ -181,7 +181,8 @@ Result<> CollectPressure(HostSources& sources, MetricBatch& batch) {
       std::size_t at = line.find(kTotal);
       if (!line.starts_with(stall.line) || at == std::string_view::npos) return;
       auto microseconds = ParseDouble(line.substr(at + kTotal.size()));
-      if (microseconds.has_value()) batch.AddCounter(stall.metric, stall.help, *microseconds / 1e6);
+      if (microseconds.has_value())
+        batch.AddCounter(stall.metric, stall.help, *microseconds / 1000 / 1000);
     });
   }
   return {};

@@ -73,6 +73,9 @@ constexpr DeviceFile kDeviceFiles[] = {
     {"type", "node_network_protocol_type", kGauge, 1, "sysfs type"},
 };
 
+// What /proc/net/dev does not have.
+constexpr std::string_view kNoHandler = "node_network_receive_nohandler_total";
+
 // sysfs writes some numbers in hexadecimal.
 std::optional<double> SysfsNumber(std::string_view text) {
   if (!text.starts_with("0x")) return ParseDouble(text);
@@ -133,6 +136,14 @@ Result<> CollectNetworkTraffic(HostSources& sources, MetricBatch& batch) {
         auto family =
             batch.DeclareFamily(kColumns[i].metric, kColumns[i].help, kCounter, {"device"});
         batch.Add(family, {device}, FieldNumber(fields, i));
+      }
+      const auto unhandled =
+          SysfsNumber(ReadSysfs(sources, sources.paths.sys + "/class/net/" + std::string(device) +
+                                             "/statistics/rx_nohandler"));
+      if (unhandled.has_value()) {
+        batch.Add(batch.DeclareFamily(kNoHandler, "Packets received that nobody wanted", kCounter,
+                                      {"device"}),
+                  {device}, *unhandled);
       }
     }
   });

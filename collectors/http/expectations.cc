@@ -26,15 +26,21 @@ bool StatusFits(int status, const Expectations& expect) {
   });
 }
 
+std::string Lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
+bool HasHeader(const HttpResponse& response, const std::string& name) {
+  return std::any_of(response.headers.begin(), response.headers.end(),
+                     [&](const auto& header) { return Lower(header.first) == Lower(name); });
+}
+
 // Whether any header of that name matches.
 bool HeaderMatches(const HttpResponse& response, const std::string& name, const re2::RE2& regex) {
-  const auto lower = [](std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return text;
-  };
   return std::any_of(response.headers.begin(), response.headers.end(), [&](const auto& header) {
-    return lower(header.first) == lower(name) && re2::RE2::PartialMatch(header.second, regex);
+    return Lower(header.first) == Lower(name) && re2::RE2::PartialMatch(header.second, regex);
   });
 }
 
@@ -46,11 +52,34 @@ bool JsonEquals(const JsonValue& value, const std::string& expected) {
   return number && number == ParseDouble(expected);
 }
 
+bool JsonFits(const JsonValue& value, const JsonExpectation& expected) {
+  using Comparison = JsonExpectation::Comparison;
+  const auto text = value.Scalar();
+  const auto number = value.Number();
+  switch (expected.comparison) {
+    case Comparison::kEqual: return JsonEquals(value, expected.operand);
+    case Comparison::kNotEqual: return !JsonEquals(value, expected.operand);
+    case Comparison::kLess: return number && *number < expected.number;
+    case Comparison::kLessOrEqual: return number && *number <= expected.number;
+    case Comparison::kGreater: return number && *number > expected.number;
+    case Comparison::kGreaterOrEqual: return number && *number >= expected.number;
+    case Comparison::kMatches: return text && re2::RE2::PartialMatch(*text, *expected.regex);
+    case Comparison::kMatchesNot: return text && !re2::RE2::PartialMatch(*text, *expected.regex);
+  }
+  return false;
+}
+
 std::optional<Judgement> JudgeHeaders(const HttpResponse& response, const Expectations& expect) {
   for (const auto& [name, regex] : expect.headers) {
     if (!HeaderMatches(response, name, *regex)) {
       return Failure(FailureReason::kHeader,
                      "no header " + name + " matches " + Quote(regex->pattern()));
+    }
+  }
+  for (const auto& [name, regex] : expect.headers_if_present) {
+    if (HasHeader(response, name) && !HeaderMatches(response, name, *regex)) {
+      return Failure(FailureReason::kHeader,
+                     "header " + name + " does not match " + Quote(regex->pattern()));
     }
   }
   for (const auto& [name, regex] : expect.headers_not) {
@@ -62,7 +91,9 @@ std::optional<Judgement> JudgeHeaders(const HttpResponse& response, const Expect
   return std::nullopt;
 }
 
-std::optional<Judgement> JudgeBody(const std::string& body, const Expectations& expect) {
+std::optional<Judgement> JudgeBody(const std::string& bytes, const Expectations& expect) {
+  if (expect.body.empty() && expect.body_not.empty()) return std::nullopt;
+  const std::string body = ValidUtf8(bytes);  // Else no regular expression reads past it.
   for (const Regex& regex : expect.body) {
     if (!re2::RE2::PartialMatch(body, *regex)) {
       return Failure(FailureReason::kBody, "the body does not match " + Quote(regex->pattern()));
@@ -81,11 +112,12 @@ std::optional<Judgement> JudgeJson(const std::optional<JsonDocument>& json,
                                    const Expectations& expect) {
   if (expect.json.empty()) return std::nullopt;
   if (!json) return Failure(FailureReason::kJson, "the body is no JSON");
-  for (const auto& [pointer, expected] : expect.json) {
-    const auto value = json->root().At(pointer);
-    if (!value || !JsonEquals(*value, expected)) {
-      return Failure(FailureReason::kJson,
-                     "the JSON at " + Quote(pointer) + " is not " + Quote(expected));
+  for (const JsonExpectation& expected : expect.json) {
+    const auto value = json->root().At(expected.pointer);
+    if (!value || !JsonFits(*value, expected)) {
+      return Failure(FailureReason::kJson, "the JSON at " + Quote(expected.pointer) +
+                                               (value ? " is not " : " is not there, let alone ") +
+                                               Quote(expected.text));
     }
   }
   return std::nullopt;
@@ -103,7 +135,7 @@ Judgement JudgeAnswer(const HttpResponse& response, const std::optional<JsonDocu
     return Failure(FailureReason::kHttpVersion,
                    "HTTP/" + FormatDouble(response.version) + " is not expected");
   }
-  const bool has_tls = !response.tls_version.empty();
+  const bool has_tls = static_cast<bool>(response.tls);
   if (expect.tls == TlsExpectation::kRequired && !has_tls) {
     return Failure(FailureReason::kTlsExpected, "the answer came without TLS");
   }

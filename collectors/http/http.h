@@ -8,16 +8,20 @@
 // A failing probe is an answer: the collection succeeds and says probe_success 0 and
 // tocsin_probe_failure_info{reason}. Every probe opens a connection of its own.
 //
-//   url, method, headers, body, basic_auth, bearer_token, tls, proxy, ip_family,
-//   follow_redirects (default true), body_size_limit
+//   url, method, headers, body or body_file, basic_auth, bearer_token, tls, proxy,
+//   ip_family, follow_redirects (default true), body_size_limit
+//   compression: none | gzip | deflate | br     what is asked for; the body is decoded
+//   retries: 0                    attempts after a failed one; they share the time-out
 //   expect:
 //     status: ["2xx", 301]          http_versions: ["1.1", "2"]
 //     tls: any | required | forbidden
 //     body_regex: […]               each must match
 //     body_not_regex: […]           none may match
 //     headers: { Name: regex }      each must be there and match
+//     headers_if_present: { … }     the same of those that are there
 //     headers_not: { Name: regex }  none may match
-//     json: { /pointer: value }     each must be equal
+//     json: { /pointer: value }     each must be equal, or as the value says:
+//                                   "!= down", "<= 100", "=~ ^2"
 //   extract:
 //     - { metric: name, json: /pointer, type: gauge|counter, labels: {…}, scale: 1, help: … }
 //     - { pool: sqlalchemy|hikaricp|go_sql|generic, json: /pointer, name: …,

@@ -33,16 +33,43 @@ bool SpeaksOfSaturation(const HttpExchange& exchange, const ProbeVerdict& verdic
 
 }  // namespace
 
-HttpRequest ProbeCollector::Start(const CollectContext& /*context*/) { return config_->request; }
+HttpRequest ProbeCollector::Start(const CollectContext& context) {
+  retries_left_ = config_->retries;
+  return Attempt(context);
+}
+
+HttpRequest ProbeCollector::Attempt(const CollectContext& context) const {
+  HttpRequest request = config_->request;
+  if (retries_left_ > 0) {
+    const auto left = context.deadline - context.clock.SteadyNow();
+    request.time_limit = std::chrono::duration_cast<Millis>(left) / (retries_left_ + 1);
+  }
+  return request;
+}
+
+std::optional<HttpRequest> ProbeCollector::Again(const CollectContext& context,
+                                                 const HttpExchange& exchange) {
+  if (retries_left_ == 0) return std::nullopt;
+  if (exchange.error && exchange.error->code == ErrorCode::kCancelled) return std::nullopt;
+  const ProbeVerdict verdict = Judge(exchange, ReadJson(exchange), config_->expect).verdict;
+  if (!verdict.failure) return std::nullopt;
+  history_.Count(exchange.response.duration_seconds, !exchange.error, verdict);
+  --retries_left_;
+  return Attempt(context);
+}
+
+std::optional<JsonDocument> ProbeCollector::ReadJson(const HttpExchange& exchange) const {
+  if (exchange.error || !NeedsJson(*config_)) return std::nullopt;
+  return JsonDocument::Parse(exchange.response.body);
+}
 
 Result<> ProbeCollector::Finish(const CollectContext& context, HttpExchange exchange,
                                 MetricBatch& batch) {
   if (exchange.error && exchange.error->code == ErrorCode::kCancelled) return *exchange.error;
-  std::optional<JsonDocument> json;
-  if (!exchange.error && NeedsJson(*config_)) json = JsonDocument::Parse(exchange.response.body);
+  const std::optional<JsonDocument> json = ReadJson(exchange);
   const Judgement judgement = Judge(exchange, json, config_->expect);
-  WriteProbeMetrics(exchange, judgement.verdict, batch);
-  history_.Count(exchange, judgement.verdict);
+  WriteHttpProbe(exchange, judgement.verdict, batch);
+  history_.Count(exchange.response.duration_seconds, !exchange.error, judgement.verdict);
   history_.Write(batch);
   if (judgement.verdict.failure) batch.AddNote("the probe failed: " + judgement.explanation);
   ExtractNumbers(json, batch);
@@ -70,7 +97,7 @@ void ProbeCollector::ExtractPools(const std::optional<JsonDocument>& json,
                                   SteadyTime now, MetricBatch& batch) {
   if (config_->pools.empty()) return;
   if (SpeaksOfSaturation(exchange, verdict)) {
-    pools_.AssumeSaturated();
+    pools_.AssumeSaturated(config_->pools, now);
     pools_.Write(batch);
     return;
   }

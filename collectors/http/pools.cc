@@ -209,6 +209,17 @@ void PoolMemory::Remember(std::vector<PoolReading> readings, SteadyTime now) {
   }
 }
 
+void PoolMemory::AssumeSaturated(const std::vector<PoolExtraction>& pools, SteadyTime now) {
+  saturated_ = true;
+  if (!entries_.empty()) return;
+  for (const PoolExtraction& pool : pools) {
+    PoolNumbers numbers;
+    numbers.capacity = numbers.in_use = pool.capacity.value_or(1);
+    numbers.capacity_assumed = !pool.capacity;
+    entries_[{pool.name, ""}] = {numbers, now};
+  }
+}
+
 void PoolMemory::Forget(SteadyTime now) {
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.seen_at + kMemory < now; });
 }

@@ -54,8 +54,10 @@ class PoolMemory {
   void Remember(std::vector<PoolReading> readings, SteadyTime now);
 
   // The page did not answer in time: all that was known counts as fully used until
-  // it answers again.
-  void AssumeSaturated() { saturated_ = true; }
+  // it answers again. Where nothing is known yet (the daemon came when the pool was
+  // exhausted already), each of the page's pools counts as one, by the capacity that
+  // the configuration says, else as 1 of 1.
+  void AssumeSaturated(const std::vector<PoolExtraction>& pools, SteadyTime now);
 
   // A failure that says nothing about pools: what was read last stands as it is, for
   // kMemory.

@@ -14,14 +14,6 @@ namespace {
 
 constexpr std::int64_t kDefaultBodyLimitBytes = 10 << 20;
 
-Regex CompileRegex(ConfigReader& reader, std::string_view key, const std::string& pattern) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  auto regex = std::make_shared<const re2::RE2>(pattern, options);
-  if (!regex->ok()) reader.Fail(key, "regular expression \"" + pattern + "\": " + regex->error());
-  return regex;
-}
-
 std::vector<Regex> ReadRegexes(ConfigReader& reader, std::string_view key) {
   std::vector<Regex> regexes;
   for (const std::string& pattern : reader.Strings(key)) {
@@ -65,6 +57,41 @@ void ReadStatuses(ConfigReader& expect, Expectations& expectations) {
 
 bool IsPointer(const std::string& text) { return text.empty() || text[0] == '/'; }
 
+JsonExpectation ReadJsonExpectation(ConfigReader& expect, const std::string& pointer,
+                                    const std::string& text) {
+  using Comparison = JsonExpectation::Comparison;
+  struct Operator {
+    std::string_view sign;
+    Comparison comparison;
+  };
+  // Longer ones first.
+  constexpr Operator kOperators[] = {
+      {"==", Comparison::kEqual},       {"!=", Comparison::kNotEqual},
+      {"<=", Comparison::kLessOrEqual}, {">=", Comparison::kGreaterOrEqual},
+      {"=~", Comparison::kMatches},     {"!~", Comparison::kMatchesNot},
+      {"<", Comparison::kLess},         {">", Comparison::kGreater}};
+  JsonExpectation expectation{pointer, text, Comparison::kEqual, text, 0, nullptr};
+  const auto found = std::find_if(std::begin(kOperators), std::end(kOperators),
+                                  [&](const Operator& one) { return text.starts_with(one.sign); });
+  if (found == std::end(kOperators)) return expectation;
+  expectation.comparison = found->comparison;
+  expectation.operand = TrimSpace(std::string_view(text).substr(found->sign.size()));
+  switch (found->comparison) {
+    case Comparison::kEqual:
+    case Comparison::kNotEqual: break;
+    case Comparison::kMatches:
+    case Comparison::kMatchesNot:
+      expectation.regex = CompileRegex(expect, "json", expectation.operand);
+      break;
+    default: {
+      const auto number = ParseDouble(expectation.operand);
+      if (!number) expect.Fail("json", "\"" + text + "\" compares with no number");
+      expectation.number = number.value_or(0);
+    }
+  }
+  return expectation;
+}
+
 Expectations ReadExpectations(ConfigReader& reader) {
   ConfigReader expect = reader.Map("expect");
   Expectations expectations;
@@ -79,12 +106,13 @@ Expectations ReadExpectations(ConfigReader& reader) {
   expectations.body = ReadRegexes(expect, "body_regex");
   expectations.body_not = ReadRegexes(expect, "body_not_regex");
   expectations.headers = ReadHeaderRegexes(expect, "headers");
+  expectations.headers_if_present = ReadHeaderRegexes(expect, "headers_if_present");
   expectations.headers_not = ReadHeaderRegexes(expect, "headers_not");
-  expectations.json = expect.StringMap("json");
-  for (const auto& [pointer, value] : expectations.json) {
+  for (const auto& [pointer, text] : expect.StringMap("json")) {
     if (!IsPointer(pointer)) {
       expect.Fail("json", "\"" + pointer + "\" is no JSON pointer: it must begin with /");
     }
+    expectations.json.push_back(ReadJsonExpectation(expect, pointer, text));
   }
   expect.Finish();
   return expectations;
@@ -156,7 +184,30 @@ void ReadExtractions(ConfigReader& reader, ProbeConfig& config) {
   }
 }
 
+void ReadBody(ConfigReader& reader, FileSystem& files, HttpRequest& request) {
+  request.body = reader.String("body");
+  const std::string path = reader.Path("body_file");
+  if (path.empty()) return;
+  if (!request.body.empty()) reader.Fail("body_file", "body and body_file exclude each other");
+  auto body = files.Read(path);
+  if (!body.ok()) reader.Fail("body_file", body.error().message);
+  if (body.ok()) request.body = *std::move(body);
+}
+
 }  // namespace
+
+Regex CompileRegex(ConfigReader& reader, std::string_view key, const std::string& pattern) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  auto regex = std::make_shared<const re2::RE2>(pattern, options);
+  if (regex->ok()) return regex;
+  reader.Fail(key, "regular expression \"" + pattern + "\": " + regex->error());
+  return nullptr;
+}
+
+int ReadRetries(ConfigReader& reader) {
+  return static_cast<int>(reader.Int("retries", 0, 0, kMaxRetries));
+}
 
 ProbeConfig ParseProbeConfig(ConfigReader& reader, FileSystem& files) {
   ProbeConfig config;
@@ -167,10 +218,13 @@ ProbeConfig ParseProbeConfig(ConfigReader& reader, FileSystem& files) {
   if (config.request.method.empty() || !plain) {
     reader.Fail("method", "a method is written in capitals: GET, HEAD, POST, …");
   }
-  config.request.body = reader.String("body");
+  ReadBody(reader, files, config.request);
   config.request.max_body_bytes = reader.Bytes("body_size_limit", kDefaultBodyLimitBytes);
   config.request.fresh_connection = true;
-  config.request.accept_compressed = false;
+  constexpr const char* kEncodings[] = {"", "gzip", "deflate", "br"};
+  config.request.accept_encoding =
+      kEncodings[reader.Choice("compression", {"none", "gzip", "deflate", "br"}, 0)];
+  config.retries = ReadRetries(reader);
   config.expect = ReadExpectations(reader);
   ReadExtractions(reader, config);
   return config;

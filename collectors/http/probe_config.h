@@ -30,6 +30,27 @@ struct StatusRange {
 
 enum class TlsExpectation { kAny, kRequired, kForbidden };
 
+// What the JSON at a pointer must be: "up", or a comparison as PromQL writes it,
+// "!= down", "<= 100", "=~ ^2".
+struct JsonExpectation {
+  enum class Comparison {
+    kEqual,
+    kNotEqual,
+    kLess,
+    kLessOrEqual,
+    kGreater,
+    kGreaterOrEqual,
+    kMatches,
+    kMatchesNot,
+  };
+  std::string pointer;
+  std::string text;  // As it was written.
+  Comparison comparison = Comparison::kEqual;
+  std::string operand;
+  double number = 0;  // Of the operand, for an order.
+  Regex regex;        // Of the operand, for a match.
+};
+
 struct Expectations {
   std::vector<StatusRange> statuses = {StatusRange{}};
   std::vector<double> http_versions;  // Empty: any.
@@ -37,8 +58,9 @@ struct Expectations {
   std::vector<Regex> body;
   std::vector<Regex> body_not;
   std::vector<std::pair<std::string, Regex>> headers;
+  std::vector<std::pair<std::string, Regex>> headers_if_present;
   std::vector<std::pair<std::string, Regex>> headers_not;
-  std::vector<std::pair<std::string, std::string>> json;  // Pointer, expected scalar.
+  std::vector<JsonExpectation> json;
 };
 
 // A number out of a JSON answer.
@@ -64,10 +86,18 @@ struct PoolExtraction {
 
 struct ProbeConfig {
   HttpRequest request;
+  int retries = 0;  // Further attempts after a failed one.
   Expectations expect;
   std::vector<NumberExtraction> numbers;
   std::vector<PoolExtraction> pools;
 };
+
+// Attempts beyond the first, at most.
+inline constexpr int kMaxRetries = 10;
+int ReadRetries(ConfigReader& reader);
+
+// Null, and an error of the reader's, if `pattern` is no regular expression.
+Regex CompileRegex(ConfigReader& reader, std::string_view key, const std::string& pattern);
 
 // Reads the kind's keys; what is wrong goes to the reader's errors.
 ProbeConfig ParseProbeConfig(ConfigReader& reader, FileSystem& files);

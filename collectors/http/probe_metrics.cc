@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <numeric>
 #include <string>
 
 namespace tocsin::collectors::http {
@@ -11,6 +12,9 @@ namespace {
 
 using model::MetricBatch;
 using model::MetricType;
+
+// What blackbox_exporter shows as a time that is none: Go's zero time.
+constexpr double kYearOne = -62135596800;
 
 // FNV-1a over the address' bytes, as blackbox_exporter hashes it.
 double AddressHash(const std::string& address) {
@@ -48,32 +52,11 @@ void WritePhases(const HttpPhases& phases, MetricBatch& batch) {
   batch.Add(family, {"transfer"}, phases.transfer);
 }
 
-void WriteTls(const HttpResponse& response, MetricBatch& batch) {
-  if (response.tls_version.empty()) return;
-  batch.Add(batch.DeclareFamily("probe_tls_version_info", "The TLS version used.",
-                                MetricType::kGauge, {"version"}),
-            {response.tls_version}, 1);
-  batch.Add(batch.DeclareFamily("probe_tls_cipher_info", "The TLS cipher suite used.",
-                                MetricType::kGauge, {"cipher"}),
-            {response.tls_cipher}, 1);
-  if (response.certificates.empty()) return;
-  const auto earliest =
-      std::min_element(response.certificates.begin(), response.certificates.end(),
-                       [](const auto& a, const auto& b) { return a.not_after < b.not_after; });
-  batch.AddGauge("probe_ssl_earliest_cert_expiry",
-                 "When the first of the server's certificates ends, in seconds since 1970.",
-                 UnixSeconds(earliest->not_after));
-  batch.AddGauge("probe_ssl_last_chain_expiry_timestamp_seconds",
-                 "When the chain of certificates ends, in seconds since 1970.",
-                 UnixSeconds(earliest->not_after));
-  const TlsCertificate& leaf = response.certificates.front();
-  batch.Add(batch.DeclareFamily(
-                "probe_ssl_last_chain_info", "What the server's own certificate says.",
-                MetricType::kGauge,
-                {"fingerprint_sha256", "issuer", "serialnumber", "subject", "subjectalternative"}),
-            {leaf.fingerprint_sha256, leaf.issuer, leaf.serial_number, leaf.subject,
-             leaf.subject_alternative},
-            1);
+bool IsRedirect(const HttpResponse& response) {
+  constexpr int kRedirects[] = {301, 302, 303, 307, 308};
+  return std::find(std::begin(kRedirects), std::end(kRedirects), response.status) !=
+             std::end(kRedirects) &&
+         !response.Header("Location").empty();
 }
 
 void WriteAnswer(const HttpResponse& response, MetricBatch& batch) {
@@ -84,9 +67,10 @@ void WriteAnswer(const HttpResponse& response, MetricBatch& batch) {
                  answered ? static_cast<double>(response.content_length) : 0);
   batch.AddGauge("probe_http_uncompressed_body_length", "Bytes of body that were read.",
                  static_cast<double>(response.body.size()));
-  batch.AddGauge("probe_http_redirects", "Redirects that were followed.", response.redirects);
-  batch.AddGauge("probe_http_ssl", "1 if the last hop used TLS.",
-                 answered && !response.tls_version.empty() ? 1 : 0);
+  batch.AddGauge("probe_http_redirects",
+                 "Redirects that came, the last one included if it was not followed.",
+                 response.redirects + (IsRedirect(response) ? 1 : 0));
+  batch.AddGauge("probe_http_ssl", "1 if the last hop used TLS.", answered && response.tls ? 1 : 0);
   batch.AddGauge("probe_http_version", "HTTP version of the answer.", response.version);
   if (const auto modified = ParseHttpDate(response.Header("Last-Modified"))) {
     batch.AddGauge("probe_http_last_modified_timestamp_seconds",
@@ -133,29 +117,20 @@ FailureReason ReasonOf(const HttpExchange& exchange) {
   return FailureReason::kBroken;
 }
 
-void WriteProbeMetrics(const HttpExchange& exchange, const ProbeVerdict& verdict,
-                       MetricBatch& batch) {
-  const HttpResponse& response = exchange.response;
+void WriteProbe(const ProbePath& path, const ProbeVerdict& verdict, MetricBatch& batch) {
   batch.AddGauge("probe_success", "1 if the answer was what is expected of it.",
                  verdict.failure ? 0 : 1);
   batch.AddGauge("probe_duration_seconds", "Seconds from the probe's start to its end.",
-                 response.duration_seconds);
+                 path.duration_seconds);
   batch.AddGauge("probe_dns_lookup_time_seconds", "Seconds the name took to resolve.",
-                 response.phases.resolve);
+                 path.resolve_seconds);
   batch.AddGauge("probe_ip_protocol", "4 or 6: the IP protocol used; 0 if it came to none.",
-                 response.ip_protocol);
+                 path.ip_protocol);
   batch.AddGauge("probe_ip_addr_hash", "A hash of the address, to see it change.",
-                 AddressHash(response.ip_address));
+                 AddressHash(path.ip_address));
   batch.AddGauge("probe_failed_due_to_regex",
-                 "1 if a regular expression on the body or a header failed the probe.",
+                 "1 if a regular expression on what came back failed the probe.",
                  verdict.failed_by_regex ? 1 : 0);
-  if (verdict.failed_by_json) {
-    batch.AddGauge("probe_failed_due_to_cel", "1 if an expectation of the JSON failed the probe.",
-                   *verdict.failed_by_json ? 1 : 0);
-  }
-  WritePhases(response.phases, batch);
-  WriteAnswer(response, batch);
-  WriteTls(response, batch);
   if (verdict.failure) {
     batch.Add(batch.DeclareFamily("tocsin_probe_failure_info", "Why the last probe failed.",
                                   MetricType::kGauge, {"reason"}),
@@ -163,13 +138,55 @@ void WriteProbeMetrics(const HttpExchange& exchange, const ProbeVerdict& verdict
   }
 }
 
-void ProbeHistory::Count(const HttpExchange& exchange, const ProbeVerdict& verdict) {
+void WriteTls(const TlsSession& session, MetricBatch& batch) {
+  if (!session) return;
+  batch.Add(batch.DeclareFamily("probe_tls_version_info", "The TLS version used.",
+                                MetricType::kGauge, {"version"}),
+            {session.version}, 1);
+  batch.Add(batch.DeclareFamily("probe_tls_cipher_info", "The TLS cipher suite used.",
+                                MetricType::kGauge, {"cipher"}),
+            {session.cipher}, 1);
+  if (session.certificates.empty()) return;
+  const auto earliest =
+      std::min_element(session.certificates.begin(), session.certificates.end(),
+                       [](const auto& a, const auto& b) { return a.not_after < b.not_after; });
+  batch.AddGauge("probe_ssl_earliest_cert_expiry",
+                 "When the first of the server's certificates ends, in seconds since 1970.",
+                 UnixSeconds(earliest->not_after));
+  batch.AddGauge("probe_ssl_last_chain_expiry_timestamp_seconds",
+                 "When the first certificate of the verified chain ends, in seconds since 1970; "
+                 "where nothing is verified, year 1.",
+                 session.chain_end ? UnixSeconds(*session.chain_end) : kYearOne);
+  const TlsCertificate& leaf = session.certificates.front();
+  batch.Add(batch.DeclareFamily(
+                "probe_ssl_last_chain_info", "What the server's own certificate says.",
+                MetricType::kGauge,
+                {"fingerprint_sha256", "issuer", "serialnumber", "subject", "subjectalternative"}),
+            {leaf.fingerprint_sha256, leaf.issuer, leaf.serial_number, leaf.subject,
+             leaf.subject_alternative},
+            1);
+}
+
+void WriteHttpProbe(const HttpExchange& exchange, const ProbeVerdict& verdict, MetricBatch& batch) {
+  const HttpResponse& response = exchange.response;
+  WriteProbe({response.duration_seconds, response.phases.resolve, response.ip_protocol,
+              response.ip_address},
+             verdict, batch);
+  if (verdict.failed_by_json) {
+    batch.AddGauge("probe_failed_due_to_cel", "1 if an expectation of the JSON failed the probe.",
+                   *verdict.failed_by_json ? 1 : 0);
+  }
+  WritePhases(response.phases, batch);
+  WriteAnswer(response, batch);
+  WriteTls(response.tls, batch);
+}
+
+void ProbeHistory::Count(double seconds, bool answered, const ProbeVerdict& verdict) {
   ++attempts_;
   if (verdict.failure) ++failures_[static_cast<std::size_t>(*verdict.failure)];
-  const double seconds = exchange.response.duration_seconds;
   if (verdict.failure == FailureReason::kTimeout) {
     ++buckets_.back();
-  } else if (!exchange.error) {
+  } else if (answered) {
     const auto bound = std::lower_bound(kBucketBounds.begin(), kBucketBounds.end(), seconds);
     ++buckets_[static_cast<std::size_t>(bound - kBucketBounds.begin())];
   } else {
@@ -179,7 +196,12 @@ void ProbeHistory::Count(const HttpExchange& exchange, const ProbeVerdict& verdi
 }
 
 void ProbeHistory::Write(MetricBatch& batch) const {
-  batch.AddCounter("tocsin_probe_attempts_total", "Probes made.", static_cast<double>(attempts_));
+  batch.AddCounter("tocsin_probe_attempts_total", "Probes made, each retry for itself.",
+                   static_cast<double>(attempts_));
+  const std::uint64_t failed =
+      std::accumulate(failures_.begin(), failures_.end(), std::uint64_t{0});
+  batch.AddCounter("tocsin_probe_successes_total", "Probes that succeeded.",
+                   static_cast<double>(attempts_ - failed));
   const auto failures = batch.DeclareFamily("tocsin_probe_failures_total", "Probes that failed.",
                                             MetricType::kCounter, {"reason"});
   for (std::size_t i = 0; i < kFailureReasons; ++i) {

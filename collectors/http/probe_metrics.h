@@ -1,11 +1,12 @@
 #pragma once
 
 // What a probe's answer is worth in numbers: blackbox_exporter's families of the http
-// prober, and what is kept between probes. Stateless but for ProbeHistory.
+// and tcp probers, and what is kept between probes. Stateless but for ProbeHistory.
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,7 +29,7 @@ enum class FailureReason {
   kHttpVersion,
   kTlsExpected,  // TLS where it must not be, or none where it must.
   kHeader,
-  kBody,
+  kBody,  // Of a tcp target: the conversation.
   kJson,
 };
 inline constexpr std::size_t kFailureReasons = 13;
@@ -44,9 +45,21 @@ struct ProbeVerdict {
   std::optional<bool> failed_by_json;  // Nothing if no JSON is expected.
 };
 
-// Writes probe_*.
-void WriteProbeMetrics(const HttpExchange& exchange, const ProbeVerdict& verdict,
-                       model::MetricBatch& batch);
+// What every probe tells.
+struct ProbePath {
+  double duration_seconds = 0;
+  double resolve_seconds = 0;
+  int ip_protocol = 0;  // 4, 6, 0 when never resolved.
+  std::string ip_address;
+};
+void WriteProbe(const ProbePath& path, const ProbeVerdict& verdict, model::MetricBatch& batch);
+
+// Writes nothing where there is no session.
+void WriteTls(const TlsSession& session, model::MetricBatch& batch);
+
+// Writes all of an http probe's families.
+void WriteHttpProbe(const HttpExchange& exchange, const ProbeVerdict& verdict,
+                    model::MetricBatch& batch);
 
 // Counters and the latency histogram of one target since it was started. A probe cut
 // by its deadline counts in +Inf only, whatever the deadline; one that was never
@@ -57,7 +70,8 @@ class ProbeHistory {
   static constexpr std::array<double, 13> kBucketBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                                                            1,     2.5,  5,     7.5,  10,  30};
 
-  void Count(const HttpExchange& exchange, const ProbeVerdict& verdict);
+  // `answered`: the peer did, whatever is thought of it.
+  void Count(double seconds, bool answered, const ProbeVerdict& verdict);
   void Write(model::MetricBatch& batch) const;
 
  private:

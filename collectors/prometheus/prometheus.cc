@@ -10,6 +10,7 @@
 #include "daemon/base/text.h"
 #include "daemon/formats/exposition.h"
 #include "daemon/formats/repeated_page.h"
+#include "daemon/model/exported_labels.h"
 #include "daemon/model/relabel.h"
 
 namespace tocsin::collectors::prometheus {
@@ -18,21 +19,29 @@ namespace {
 using model::MetricBatch;
 
 constexpr std::int64_t kDefaultBodyLimitBytes = 64 << 20;
+constexpr std::size_t kShownNameRunes = 50;
 constexpr int kStatusOk = 200;
 constexpr int kStatusUnauthorized = 401;
 constexpr int kStatusForbidden = 403;
 
 struct ScrapeConfig {
   HttpRequest request;
+  bool honor_labels = false;
   bool honor_timestamps = true;
   formats::ParseLimits limits;
   model::RelabelRules relabel;
+
+  // Prometheus relabels, and counts labels, once the target's are there.
+  bool NeedsAllLabels() const {
+    return !relabel.empty() || limits.labels_per_sample > 0 || limits.label_name_bytes > 0 ||
+           limits.label_value_bytes > 0;
+  }
 };
 
 class ScrapeCollector : public HttpCollector {
  public:
-  explicit ScrapeCollector(std::shared_ptr<const ScrapeConfig> config)
-      : config_(std::move(config)) {}
+  ScrapeCollector(std::shared_ptr<const ScrapeConfig> config, model::Labels target)
+      : config_(std::move(config)), target_(std::move(target)) {}
 
   HttpRequest Start(const CollectContext& context) override {
     HttpRequest request = config_->request;
@@ -47,9 +56,13 @@ class ScrapeCollector : public HttpCollector {
 
  private:
   Result<> Check(const HttpExchange& exchange) const;
-  void Relabel(const MetricBatch& page, MetricBatch& batch) const;
+  Result<> Relabel(const MetricBatch& page, MetricBatch& batch) const;
+  Result<> CheckLimits(const model::Labels& labels) const;
+  void AddRow(const MetricBatch& page, const MetricBatch::Row& row, const model::Labels& labels,
+              MetricBatch& batch) const;
 
   std::shared_ptr<const ScrapeConfig> config_;
+  model::Labels target_;
   MetricBatch page_;  // Before relabelling; kept for its memory.
   formats::RepeatedPage reader_;
 };
@@ -70,8 +83,8 @@ Result<> ScrapeCollector::Finish(const CollectContext& /*context*/, HttpExchange
   formats::ParseOptions options;
   options.format = formats::FormatOfContentType(response.Header("Content-Type"));
   options.honor_timestamps = config_->honor_timestamps;
-  options.limits = config_->limits;
-  const bool relabels = !config_->relabel.empty();
+  const bool relabels = config_->NeedsAllLabels();
+  if (!relabels) options.limits = config_->limits;
   page_.Clear();
   const auto parsed = reader_.Parse(response.body, options, relabels ? page_ : batch);
   if (!parsed.ok()) return parsed.error();
@@ -79,30 +92,68 @@ Result<> ScrapeCollector::Finish(const CollectContext& /*context*/, HttpExchange
     batch.AddNote(std::to_string(parsed->label_values_cut) + " label values were cut to " +
                   std::to_string(MetricBatch::kMaxLabelValueBytes) + " bytes");
   }
-  if (relabels) Relabel(page_, batch);
+  return relabels ? Relabel(page_, batch) : Ok{};
+}
+
+Result<> ScrapeCollector::Relabel(const MetricBatch& page, MetricBatch& batch) const {
+  const auto most = static_cast<std::size_t>(config_->limits.samples);
+  for (std::size_t i = 0; i < page.row_count(); ++i) {
+    const MetricBatch::Row row = page.row(i);
+    const auto labels =
+        config_->relabel.Apply(model::SeriesLabels(page, row, target_, config_->honor_labels));
+    if (!labels || labels->Name().empty()) {
+      batch.NoteDropped(1);
+      continue;
+    }
+    TOCSIN_RETURN_IF_ERROR(CheckLimits(*labels));
+    if (most > 0 && batch.row_count() == most) {
+      return Error{ErrorCode::kResourceExhausted,
+                   "more than " + std::to_string(most) + " samples after relabelling"};
+    }
+    AddRow(page, row, *labels, batch);
+  }
   return Ok{};
 }
 
-void ScrapeCollector::Relabel(const MetricBatch& page, MetricBatch& batch) const {
-  std::vector<model::LabelView> labels;
-  for (std::size_t i = 0; i < page.row_count(); ++i) {
-    const MetricBatch::Row row = page.row(i);
-    labels.assign(1, {model::kMetricName, row.name});
-    for (std::uint32_t j = row.first_label; j < row.first_label + row.label_count; ++j) {
-      labels.push_back(page.label(j));
-    }
-    const auto relabelled = config_->relabel.Apply(model::Labels::FromPairs(labels));
-    if (!relabelled || relabelled->Name().empty()) continue;
-    const MetricBatch::Family& family = page.families()[row.family];
-    const bool renamed = relabelled->Name() != row.name;
-    const auto id =
-        batch.DeclareFamily(renamed ? relabelled->Name() : family.name, family.help, family.type);
-    labels.clear();
-    for (const auto label : *relabelled) {
-      if (label.first != model::kMetricName) labels.push_back(label);
-    }
-    batch.AddSample(id, relabelled->Name(), labels, row.value, row.time_ms);
+Result<> ScrapeCollector::CheckLimits(const model::Labels& labels) const {
+  const formats::ParseLimits& limits = config_->limits;
+  const auto exceeds = [](std::size_t size, std::int64_t limit) {
+    return limit > 0 && size > static_cast<std::size_t>(limit);
+  };
+  const auto failure = [&](std::int64_t limit, const char* what) {
+    return Error{ErrorCode::kResourceExhausted,
+                 "metric " + TruncateRunes(labels.Name(), kShownNameRunes) + ": more than " +
+                     std::to_string(limit) + " " + what};
+  };
+  if (exceeds(labels.size(), limits.labels_per_sample)) {
+    return failure(limits.labels_per_sample, "labels, the target's and the name included");
   }
+  for (const auto& [name, value] : labels) {
+    if (exceeds(name.size(), limits.label_name_bytes)) {
+      return failure(limits.label_name_bytes, "bytes in a label's name");
+    }
+    if (exceeds(value.size(), limits.label_value_bytes)) {
+      return failure(limits.label_value_bytes, "bytes in a label's value");
+    }
+  }
+  return Ok{};
+}
+
+// What a row has beyond its target's labels; one of those that it lost, as an empty one.
+void ScrapeCollector::AddRow(const MetricBatch& page, const MetricBatch::Row& row,
+                             const model::Labels& labels, MetricBatch& batch) const {
+  const MetricBatch::Family& family = page.families()[row.family];
+  const bool renamed = labels.Name() != row.name;
+  const auto id =
+      batch.DeclareFamily(renamed ? labels.Name() : family.name, family.help, family.type);
+  std::vector<model::LabelView> own;
+  for (const auto& [name, value] : labels) {
+    if (name != model::kMetricName && target_.Get(name) != value) own.emplace_back(name, value);
+  }
+  for (const auto& [name, value] : target_) {
+    if (!labels.Has(name)) own.emplace_back(name, "");
+  }
+  batch.AddSample(id, labels.Name(), own, row.value, row.time_ms);
 }
 
 std::int64_t ReadLimit(ConfigReader& reader, std::string_view key) {
@@ -114,7 +165,7 @@ std::int64_t ReadLimit(ConfigReader& reader, std::string_view key) {
 ParsedTarget ParsePrometheusTarget(ConfigReader& reader, FileSystem& files) {
   auto config = std::make_shared<ScrapeConfig>();
   config->request = ReadHttpRequest(reader, files, /*follow_redirects=*/true);
-  config->request.accept_compressed = true;
+  config->request.accept_encoding = "gzip, deflate";
   config->request.max_body_bytes = reader.Bytes("body_size_limit", kDefaultBodyLimitBytes);
   config->honor_timestamps = reader.Bool("honor_timestamps", true);
   config->limits.samples = ReadLimit(reader, "sample_limit");
@@ -123,13 +174,15 @@ ParsedTarget ParsePrometheusTarget(ConfigReader& reader, FileSystem& files) {
   config->limits.label_value_bytes = ReadLimit(reader, "label_value_length_limit");
   config->relabel = model::RelabelRules::Read(reader, "metric_relabel_configs");
   ParsedTarget target;
-  target.honor_labels = reader.Bool("honor_labels", false);
+  config->honor_labels = reader.Bool("honor_labels", false);
+  // Rows that were relabelled have their target's labels, and their word is final.
+  target.honor_labels = config->honor_labels || config->NeedsAllLabels();
   if (const auto url = ParseHttpUrl(config->request.url)) {
     target.instance = url->host + ":" + url->port;
   }
   target.address = config->request.url;
-  target.make = [config](const CollectorEnvironment&) -> AnyCollector {
-    return std::make_unique<ScrapeCollector>(config);
+  target.make = [config](const CollectorEnvironment& environment) -> AnyCollector {
+    return std::make_unique<ScrapeCollector>(config, environment.labels);
   };
   return target;
 }

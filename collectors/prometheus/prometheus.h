@@ -6,10 +6,11 @@
 //
 //   url, headers, basic_auth, bearer_token, tls, proxy, ip_family, follow_redirects
 //   honor_labels (default false), honor_timestamps (default true)
-//   sample_limit, label_limit, label_name_length_limit, label_value_length_limit (0: none)
+//   sample_limit, label_limit, label_name_length_limit, label_value_length_limit (0: none),
+//     after relabelling; the target's labels and the name count too, as in Prometheus
 //   body_size_limit (default 64MiB, after decompression)
-//   metric_relabel_configs: rules as in Prometheus, applied to what the page says,
-//     before the target's own labels are added
+//   metric_relabel_configs: rules as in Prometheus, which see and may change the
+//     target's own labels
 
 #include "collectors/collector.h"
 

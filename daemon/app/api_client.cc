@@ -38,7 +38,7 @@ Result<HttpRequest> RequestTo(const DaemonAddress& address) {
     request.basic_auth_user = address.user;
   }
   request.tls.ca_file = address.ca_file;
-  request.accept_compressed = true;
+  request.accept_encoding = "gzip, deflate";
   request.max_body_bytes = kMaxAnswerBytes;
   return request;
 }

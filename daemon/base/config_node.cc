@@ -125,7 +125,8 @@ class ConfigNodeBuilder {
     }
   }
 
-  // Replaces ${VAR} and ${VAR:-default}; $$ is a dollar sign.
+  // Replaces ${VAR} and ${VAR:-default}; $$ is a dollar sign. ${1} is no variable but
+  // what a regular expression captured, for whoever expands that.
   void ExpandVariables(ConfigNode::Rep& rep) {
     std::string out;
     const std::string& text = rep.scalar;
@@ -135,7 +136,8 @@ class ConfigNodeBuilder {
         ++at;
         continue;
       }
-      if (text.compare(at, 2, "${") != 0) {
+      const bool is_capture = at + 2 < text.size() && text[at + 2] >= '0' && text[at + 2] <= '9';
+      if (text.compare(at, 2, "${") != 0 || is_capture) {
         out += text[at];
         continue;
       }

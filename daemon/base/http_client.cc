@@ -173,9 +173,10 @@ void CurlHttpClient::Loop::Wake() const {
 
 CurlHttpClient::RequestId CurlHttpClient::Loop::Start(HttpRequest request, SteadyTime deadline,
                                                       Done done) {
+  const SteadyTime now = clock_.SteadyNow();
+  if (request.time_limit > Millis(0)) deadline = std::min(deadline, now + request.time_limit);
   auto entry = std::unique_ptr<Entry>(new Entry{
-      0, HttpTransfer(std::move(request), clock_.SteadyNow(), deadline, options_.user_agent),
-      std::move(done)});
+      0, HttpTransfer(std::move(request), now, deadline, options_.user_agent), std::move(done)});
   RequestId id = 0;
   {
     MutexLock lock(mutex_);

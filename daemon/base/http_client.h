@@ -18,16 +18,9 @@
 #include "daemon/base/mail.h"
 #include "daemon/base/result.h"
 #include "daemon/base/secret.h"
+#include "daemon/base/tls.h"
 
 namespace tocsin {
-
-struct TlsOptions {
-  std::string ca_file;    // PEM; empty: the system's.
-  std::string cert_file;  // PEM client certificate; empty: none.
-  std::string key_file;
-  std::string server_name;  // Empty: the URL's host.
-  bool insecure_skip_verify = false;
-};
 
 struct HttpRequest {
   std::string method = "GET";
@@ -41,9 +34,11 @@ struct HttpRequest {
   std::string proxy_url;
   std::string unix_socket;        // Connects to this path whatever the URL's host is; empty: TCP.
   bool follow_redirects = false;  // At most 10.
-  bool accept_compressed = false;
+  std::string accept_encoding;    // "gzip, br": asked for, and decoded; empty: neither.
   bool fresh_connection = false;  // Probes measure the whole way: nothing is reused.
   int ip_family = 0;              // 0 either, 4, 6.
+  bool ip_fallback = false;       // A name without an address of `ip_family`: the other one.
+  Millis time_limit{0};           // Ends it before the deadline; 0: does not.
   std::int64_t max_body_bytes = 10 << 20;
   // Set: `body` is a mail, `url` smtp://HOST:PORT or smtps://HOST:PORT; of the rest
   // only `tls` counts.
@@ -62,19 +57,10 @@ struct HttpPhases {
 // How far an exchange came.
 enum class HttpStage { kWaiting, kResolve, kConnect, kTls, kProcessing, kTransfer };
 
-struct TlsCertificate {
-  WallTime not_after{};
-  std::string fingerprint_sha256;  // Lower-case hex.
-  std::string subject;
-  std::string issuer;
-  std::string serial_number;
-  std::string subject_alternative;
-};
-
 struct HttpResponse {
   int status = 0;                                            // 0: no answer came.
   std::vector<std::pair<std::string, std::string>> headers;  // Of the last answer.
-  std::string body;                                          // Decoded when accept_compressed.
+  std::string body;                                          // Decoded if an encoding was accepted.
   std::int64_t content_length = -1;                          // The header's; -1 if there was none.
   std::string effective_url;
   int redirects = 0;
@@ -84,9 +70,7 @@ struct HttpResponse {
   HttpStage stage = HttpStage::kWaiting;  // Of the last hop; kTransfer once an answer came.
   HttpPhases phases;
   double duration_seconds = 0;
-  std::string tls_version;  // "TLS 1.3"; empty without TLS.
-  std::string tls_cipher;
-  std::vector<TlsCertificate> certificates;  // As the server sent them, leaf first.
+  TlsSession tls;  // Of the last hop.
   // Of a mail: `status` and `body` are the last reply's, which was about this step; and
   // what was replied to each recipient so far.
   MailStep mail_step = MailStep::kNone;

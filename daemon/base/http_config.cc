@@ -21,24 +21,6 @@ void CheckReadable(ConfigReader& tls, std::string_view key, const std::string& p
   if (const auto status = files.Status(path); !status.ok()) tls.Fail(key, status.error().message);
 }
 
-TlsOptions ReadTls(ConfigReader& reader, FileSystem& files) {
-  ConfigReader tls = reader.Map("tls");
-  TlsOptions options;
-  options.ca_file = tls.Path("ca_file");
-  options.cert_file = tls.Path("cert_file");
-  options.key_file = tls.Path("key_file");
-  options.server_name = tls.String("server_name");
-  options.insecure_skip_verify = tls.Bool("insecure_skip_verify", false);
-  CheckReadable(tls, "ca_file", options.ca_file, files);
-  CheckReadable(tls, "cert_file", options.cert_file, files);
-  CheckReadable(tls, "key_file", options.key_file, files);
-  if (!options.key_file.empty() && options.cert_file.empty()) {
-    tls.Fail("key_file", "a key needs its certificate: set cert_file too");
-  }
-  tls.Finish();
-  return options;
-}
-
 void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& request) {
   const bool has_basic = reader.Has("basic_auth");
   if (has_basic) {
@@ -57,6 +39,39 @@ void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& reque
 }
 
 }  // namespace
+
+TlsOptions ReadTls(ConfigReader& reader, FileSystem& files) {
+  ConfigReader tls = reader.Map("tls");
+  TlsOptions options;
+  options.ca_file = tls.Path("ca_file");
+  options.cert_file = tls.Path("cert_file");
+  options.key_file = tls.Path("key_file");
+  options.server_name = tls.String("server_name");
+  options.insecure_skip_verify = tls.Bool("insecure_skip_verify", false);
+  const auto version = [&tls](std::string_view key) {
+    return static_cast<TlsVersion>(tls.Choice(key, {"default", "1.0", "1.1", "1.2", "1.3"}, 0));
+  };
+  options.min_version = version("min_version");
+  options.max_version = version("max_version");
+  if (options.max_version != TlsVersion::kDefault && options.max_version < options.min_version) {
+    tls.Fail("max_version", "must not be below min_version");
+  }
+  CheckReadable(tls, "ca_file", options.ca_file, files);
+  CheckReadable(tls, "cert_file", options.cert_file, files);
+  CheckReadable(tls, "key_file", options.key_file, files);
+  if (!options.key_file.empty() && options.cert_file.empty()) {
+    tls.Fail("key_file", "a key needs its certificate: set cert_file too");
+  }
+  tls.Finish();
+  return options;
+}
+
+IpPreference ReadIpFamily(ConfigReader& reader) {
+  constexpr IpPreference kPreferences[] = {
+      {0, false}, {4, false}, {6, false}, {4, true}, {6, true}};
+  return kPreferences[reader.Choice("ip_family", {"any", "ip4", "ip6", "prefer_ip4", "prefer_ip6"},
+                                    0)];
+}
 
 std::optional<UrlParts> ParseHttpUrl(const std::string& text) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
@@ -96,8 +111,9 @@ HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow
   if (!request.proxy_url.empty() && !ParseHttpUrl(request.proxy_url)) {
     reader.Fail("proxy", "not a URL: write http://host:port");
   }
-  constexpr int kFamilies[] = {0, 4, 6};
-  request.ip_family = kFamilies[reader.Choice("ip_family", {"any", "ip4", "ip6"}, 0)];
+  const IpPreference ip = ReadIpFamily(reader);
+  request.ip_family = ip.family;
+  request.ip_fallback = ip.fallback;
   request.follow_redirects = reader.Bool("follow_redirects", follow_redirects);
   return request;
 }

@@ -3,7 +3,8 @@
 // How a peer is reached over HTTP, as the configuration says it everywhere in the
 // same words: url, headers, basic_auth { username, password or password_file },
 // bearer_token (or bearer_token_file), tls { ca_file, cert_file, key_file,
-// server_name, insecure_skip_verify }, proxy, ip_family, follow_redirects.
+// server_name, insecure_skip_verify, min_version, max_version }, proxy, ip_family,
+// follow_redirects.
 
 #include <optional>
 #include <string>
@@ -29,6 +30,15 @@ std::optional<UrlParts> ParseHttpUrl(const std::string& url);
 // What keeps `url` from being a peer's address; nothing if it is one. A user or a
 // password in it is refused: it would show in labels.
 std::optional<std::string> FaultOfHttpUrl(const std::string& url);
+
+// Reads the map `tls`, and `ip_family` (any, ip4, ip6, prefer_ip4, prefer_ip6: the other
+// one if a name has no address of that family).
+TlsOptions ReadTls(ConfigReader& reader, FileSystem& files);
+struct IpPreference {
+  int family = 0;  // 0 either, 4, 6.
+  bool fallback = false;
+};
+IpPreference ReadIpFamily(ConfigReader& reader);
 
 // Reads those keys from `reader`'s map into a request with method GET. The caller
 // reads what is its own and calls Finish(). `follow_redirects` is the default.

@@ -1,5 +1,6 @@
 #include "daemon/base/http_transfer.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -11,8 +12,8 @@
 #include <utility>
 
 #include "daemon/base/check.h"
-#include "daemon/base/http_certificates.h"
 #include "daemon/base/http_transfer_state.h"
+#include "daemon/base/tls.h"
 
 namespace tocsin {
 namespace {
@@ -119,7 +120,9 @@ std::size_t HttpTransfer::State::OnBody(char* bytes, std::size_t size, std::size
   auto& state = *static_cast<State*>(self);
   const std::size_t total = size * count;
   auto& body = state.response.body;
-  if (static_cast<std::int64_t>(body.size() + total) > state.request.max_body_bytes) {
+  const auto room = static_cast<std::size_t>(state.request.max_body_bytes) - body.size();
+  if (total > room) {
+    body.append(bytes, room);
     state.body_too_large = true;
     return 0;
   }
@@ -138,7 +141,7 @@ int HttpTransfer::State::OnRequest(void* self, char*, char*, int, int) {
   if (state.place.scheme == "https" &&
       curl_easy_getinfo(state.easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK &&
       session != nullptr && session->backend == CURLSSLBACKEND_OPENSSL) {
-    DescribeTls(session->internals, state.response);
+    state.response.tls = DescribeTls(session->internals, !state.request.tls.insecure_skip_verify);
   }
   return CURL_PREREQFUNC_OK;
 }
@@ -147,6 +150,14 @@ int HttpTransfer::State::OnSocket(void* self, int /*purpose*/, curl_sockaddr* ad
   auto& state = *static_cast<State*>(self);
   state.response.stage = HttpStage::kConnect;
   state.response.ip_protocol = address->family == AF_INET6 ? 6 : 4;
+  const void* bytes = address->family == AF_INET6
+                          ? static_cast<const void*>(
+                                &reinterpret_cast<const sockaddr_in6*>(&address->addr)->sin6_addr)
+                          : &reinterpret_cast<const sockaddr_in*>(&address->addr)->sin_addr;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (inet_ntop(address->family, bytes, text, sizeof text) != nullptr) {
+    state.response.ip_address = text;
+  }
   state.socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   return state.socket;
 }
@@ -182,9 +193,7 @@ void HttpTransfer::State::ResetHop(SteadyTime now) {
   response.body.clear();
   response.content_length = -1;
   response.version = 0;
-  response.tls_version.clear();
-  response.tls_cipher.clear();
-  response.certificates.clear();
+  response.tls = {};
 }
 
 Result<> HttpTransfer::State::TakePlace(bool readable) {
@@ -283,6 +292,15 @@ bool HttpTransfer::FinishHop(int curl_code, SteadyTime now) {
   if (state.headers_too_large || state.body_too_large) {
     state.error = state.TooLarge();
     return false;
+  }
+  // A numeric address of the other family is not refused by the resolver, but has
+  // nothing to connect to.
+  const bool has_no_address = curl_code == CURLE_COULDNT_RESOLVE_HOST ||
+                              (curl_code == CURLE_COULDNT_CONNECT && state.socket < 0);
+  if (has_no_address && state.request.ip_fallback) {
+    state.request.ip_fallback = false;
+    state.request.ip_family = state.request.ip_family == 4 ? 6 : 4;
+    return true;
   }
   if (curl_code != CURLE_OK) {
     state.error = state.Failure(curl_code);

@@ -21,6 +21,28 @@ void Set(CURL* easy, CURLoption option, T value) {
   TOCSIN_CHECK(curl_easy_setopt(easy, option, value) != CURLE_BAD_FUNCTION_ARGUMENT);
 }
 
+long MinVersion(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::kDefault: return CURL_SSLVERSION_DEFAULT;
+    case TlsVersion::k10: return CURL_SSLVERSION_TLSv1_0;
+    case TlsVersion::k11: return CURL_SSLVERSION_TLSv1_1;
+    case TlsVersion::k12: return CURL_SSLVERSION_TLSv1_2;
+    case TlsVersion::k13: return CURL_SSLVERSION_TLSv1_3;
+  }
+  return CURL_SSLVERSION_DEFAULT;
+}
+
+long MaxVersion(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::kDefault: return CURL_SSLVERSION_MAX_DEFAULT;
+    case TlsVersion::k10: return CURL_SSLVERSION_MAX_TLSv1_0;
+    case TlsVersion::k11: return CURL_SSLVERSION_MAX_TLSv1_1;
+    case TlsVersion::k12: return CURL_SSLVERSION_MAX_TLSv1_2;
+    case TlsVersion::k13: return CURL_SSLVERSION_MAX_TLSv1_3;
+  }
+  return CURL_SSLVERSION_MAX_DEFAULT;
+}
+
 bool IsHeaderName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return c > 32 && c < 127 && std::strchr("()<>@,;:\\\"/[]?={}", c) == nullptr;
@@ -94,6 +116,7 @@ void HttpTransfer::State::SetMethodAndBody() {
 
 void HttpTransfer::State::SetTls() {
   const TlsOptions& tls = request.tls;
+  Set(easy, CURLOPT_SSLVERSION, MinVersion(tls.min_version) | MaxVersion(tls.max_version));
   if (!tls.ca_file.empty()) {
     Set(easy, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
     Set(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
@@ -152,7 +175,9 @@ void HttpTransfer::State::SetConnection(SteadyTime now) {
   }
   if (request.ip_family == 4) Set(easy, CURLOPT_IPRESOLVE, static_cast<long>(CURL_IPRESOLVE_V4));
   if (request.ip_family == 6) Set(easy, CURLOPT_IPRESOLVE, static_cast<long>(CURL_IPRESOLVE_V6));
-  if (request.accept_compressed) Set(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+  if (!request.accept_encoding.empty()) {
+    Set(easy, CURLOPT_ACCEPT_ENCODING, request.accept_encoding.c_str());
+  }
   if (request.fresh_connection) {
     Set(easy, CURLOPT_FRESH_CONNECT, 1L);
     Set(easy, CURLOPT_FORBID_REUSE, 1L);

@@ -33,4 +33,24 @@ std::vector<std::pair<std::uint32_t, std::string>> ExportedLabels(const MetricBa
   return exported;
 }
 
+Labels SeriesLabels(const MetricBatch& batch, const MetricBatch::Row& row, const Labels& target,
+                    bool honor_labels) {
+  std::vector<LabelView> labels;
+  labels.reserve(row.label_count + target.size() + 1);
+  std::vector<std::pair<std::uint32_t, std::string>> exported;
+  if (!honor_labels) exported = ExportedLabels(batch, row, target);
+  // Of two labels of one name the later one stays.
+  for (const LabelView label : target) labels.push_back(label);
+  for (std::uint32_t i = row.first_label; i < row.first_label + row.label_count; ++i) {
+    LabelView label = batch.label(i);
+    if (!honor_labels && label.second.empty()) continue;
+    const auto renamed = std::find_if(exported.begin(), exported.end(),
+                                      [i](const auto& own) { return own.first == i; });
+    if (renamed != exported.end()) label.first = renamed->second;
+    labels.push_back(label);
+  }
+  labels.emplace_back(kMetricName, row.name);
+  return Labels::FromPairs(std::move(labels));
+}
+
 }  // namespace tocsin::model

@@ -21,4 +21,9 @@ std::vector<std::pair<std::uint32_t, std::string>> ExportedLabels(const MetricBa
                                                                   const MetricBatch::Row& row,
                                                                   const Labels& target);
 
+// All labels of the row's series, its name and the target's included. `honor_labels`:
+// the row's own win, and an empty one unsets the target's.
+Labels SeriesLabels(const MetricBatch& batch, const MetricBatch::Row& row, const Labels& target,
+                    bool honor_labels);
+
 }  // namespace tocsin::model

@@ -230,6 +230,7 @@ void MetricBatch::Repeat(std::shared_ptr<const Shape> shape) {
 void MetricBatch::Clear() {
   numbers_.clear();
   notes_.clear();
+  dropped_ = 0;
   parts_.clear();
   part_.reset();
   constexpr long kOurs = 2;  // own_ and shape_.

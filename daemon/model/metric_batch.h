@@ -105,6 +105,10 @@ class MetricBatch {
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
   const std::vector<std::string>& notes() const { return notes_; }
 
+  // Rows that came and were left out on purpose (relabelling): they count as collected.
+  void NoteDropped(std::size_t rows) { dropped_ += rows; }
+  std::size_t dropped() const { return dropped_; }
+
   // A row as it is read. Views are valid until the batch changes.
   struct Row {
     FamilyId family = 0;
@@ -141,6 +145,7 @@ class MetricBatch {
   std::shared_ptr<const Shape> shape_;  // Of the rows: `own_`, or the other's.
   std::vector<Number> numbers_;         // One for each row.
   std::vector<std::string> notes_;
+  std::size_t dropped_ = 0;
   std::vector<Part> parts_;
   std::optional<std::size_t> part_;  // The one that was begun.
 };

@@ -103,8 +103,8 @@ PollConfig ParsePollConfig(ConfigReader& root, FileSystem& files) {
       CheckUnique(config.targets, target, reader);
       if (TakesALane(kind) && ++blocking == kMaxBlockingTargets + 1) {
         reader.Fail("name", "more than " + std::to_string(kMaxBlockingTargets) +
-                                " database, pool, Redis and host targets: share them "
-                                "among several daemons");
+                                " database, pool, Redis, TCP and host targets: share "
+                                "them among several daemons");
       }
       config.targets.push_back(std::move(target));
     }

@@ -1,7 +1,5 @@
 #include "daemon/poll/series_cache.h"
 
-#include <algorithm>
-
 #include "daemon/model/exported_labels.h"
 
 namespace tocsin::poll {
@@ -44,7 +42,8 @@ Result<SeriesCache::Found> SeriesCache::Find(const model::MetricBatch& batch,
     AppendSized(name, key_);
     AppendSized(value, key_);
   }
-  auto found = FindKey(tracked, [&] { return LabelsOf(batch, row); });
+  auto found = FindKey(
+      tracked, [&] { return model::SeriesLabels(batch, row, target_labels_, honor_labels_); });
   if (found.ok()) in_order_.push_back(*found->series);
   return found;
 }
@@ -99,27 +98,6 @@ const std::vector<model::SeriesRef>& SeriesCache::TakeVanished() {
 void SeriesCache::Clear() {
   entries_.clear();
   one_each_ = false;
-}
-
-model::Labels SeriesCache::LabelsOf(const model::MetricBatch& batch,
-                                    const model::MetricBatch::Row& row) const {
-  std::vector<model::LabelView> labels;
-  labels.reserve(row.label_count + target_labels_.size() + 1);
-  std::vector<std::pair<std::uint32_t, std::string>> exported;
-  if (!honor_labels_) exported = model::ExportedLabels(batch, row, target_labels_);
-  // Of two labels of one name the later one stays; honored, an empty one unsets the
-  // target's.
-  for (const model::LabelView label : target_labels_) labels.push_back(label);
-  for (std::uint32_t i = row.first_label; i < row.first_label + row.label_count; ++i) {
-    model::LabelView label = batch.label(i);
-    if (!honor_labels_ && label.second.empty()) continue;
-    const auto renamed = std::find_if(exported.begin(), exported.end(),
-                                      [i](const auto& own) { return own.first == i; });
-    if (renamed != exported.end()) label.first = renamed->second;
-    labels.push_back(label);
-  }
-  labels.emplace_back(model::kMetricName, row.name);
-  return model::Labels::FromPairs(std::move(labels));
 }
 
 }  // namespace tocsin::poll

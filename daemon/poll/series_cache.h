@@ -73,7 +73,6 @@ class SeriesCache {
 
   template <class MakeLabels>
   Result<Found> FindKey(bool tracked, MakeLabels make_labels);
-  model::Labels LabelsOf(const model::MetricBatch& batch, const model::MetricBatch::Row& row) const;
 
   model::SampleSink& sink_;
   model::Labels target_labels_;

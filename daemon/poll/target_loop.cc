@@ -50,7 +50,7 @@ TargetLoop::TargetLoop(TargetConfig config, const Clock& clock, Executor& lane, 
       http_(http),
       metrics_(metrics),
       recorder_(config_, sink, metrics),
-      collector_(config_.parsed.make(environment)),
+      collector_(config_.parsed.make({environment.clock, environment.files, config_.labels})),
       batch_(std::make_shared<model::MetricBatch>()) {
   state_.kind = config_.kind->name;
   state_.name = config_.name;
@@ -127,19 +127,21 @@ void TargetLoop::CollectBlocking(collectors::Collector& collector,
 
 void TargetLoop::CollectHttp(collectors::HttpCollector& collector,
                              const collectors::CollectContext& context) {
-  const SteadyTime started = clock_.SteadyNow();
+  Send(collector, context, clock_.SteadyNow(), collector.Start(context));
+}
+
+void TargetLoop::Send(collectors::HttpCollector& collector,
+                      const collectors::CollectContext& context, SteadyTime started,
+                      HttpRequest message) {
   const auto done = [self = shared_from_this(), &collector, context,
                      started](HttpExchange exchange) {
     auto shared = std::make_shared<HttpExchange>(std::move(exchange));
     self->Post(self->clock_.SteadyNow(), [self, &collector, context, started, shared] {
       self->running_.AssertHeld();
-      model::MetricBatch& batch = *self->batch_;
-      const Result<> result =
-          Guarded([&] { return collector.Finish(context, std::move(*shared), batch); });
-      self->Finished(context, started, result);
+      self->TakeExchange(collector, context, started, std::move(*shared));
     });
   };
-  const auto request = http_.Start(collector.Start(context), context.deadline, done);
+  const auto request = http_.Start(std::move(message), context.deadline, done);
   bool too_late;
   {
     MutexLock lock(lane_mutex_);
@@ -147,6 +149,27 @@ void TargetLoop::CollectHttp(collectors::HttpCollector& collector,
     too_late = stopped_;
   }
   if (too_late) http_.Cancel(request);
+}
+
+void TargetLoop::TakeExchange(collectors::HttpCollector& collector,
+                              const collectors::CollectContext& context, SteadyTime started,
+                              HttpExchange exchange) {
+  const SteadyTime retry_at = clock_.SteadyNow() + collectors::kRetryDelay;
+  auto again = std::make_shared<std::optional<HttpRequest>>();
+  model::MetricBatch& batch = *batch_;
+  const Result<> result = Guarded([&]() -> Result<> {
+    if (retry_at < context.deadline) *again = collector.Again(context, exchange);
+    if (*again) return Ok{};
+    return collector.Finish(context, std::move(exchange), batch);
+  });
+  if (!*again) {
+    Finished(context, started, result);
+    return;
+  }
+  Post(retry_at, [self = shared_from_this(), &collector, context, started, again] {
+    self->running_.AssertHeld();
+    self->Send(collector, context, started, std::move(**again));
+  });
 }
 
 void TargetLoop::Finished(const collectors::CollectContext& context, SteadyTime started,

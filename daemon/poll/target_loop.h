@@ -57,6 +57,10 @@ class TargetLoop : public std::enable_shared_from_this<TargetLoop> {
       REQUIRES_LOCK(running_);
   void CollectHttp(collectors::HttpCollector& collector, const collectors::CollectContext& context)
       REQUIRES_LOCK(running_);
+  void Send(collectors::HttpCollector& collector, const collectors::CollectContext& context,
+            SteadyTime started, HttpRequest message) REQUIRES_LOCK(running_);
+  void TakeExchange(collectors::HttpCollector& collector, const collectors::CollectContext& context,
+                    SteadyTime started, HttpExchange exchange) REQUIRES_LOCK(running_);
   void Finished(const collectors::CollectContext& context, SteadyTime started,
                 const Result<>& result) REQUIRES_LOCK(running_);
   // The commit of a collection may be judged by the rules before it returns. What

@@ -20,7 +20,8 @@ TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seco
   cache_.Begin();
   if (!error) AddRows(batch, at_ms);
   const Summary summary{static_cast<std::int64_t>(samples_.size())};
-  const std::int64_t scraped = error ? 0 : static_cast<std::int64_t>(batch.row_count());
+  const std::int64_t scraped =
+      error ? 0 : static_cast<std::int64_t>(batch.row_count() + batch.dropped());
   const std::int64_t added = series_added_;
   AddOwn("up", error ? 0 : 1, at_ms);
   AddOwn("scrape_duration_seconds", duration_seconds, at_ms);

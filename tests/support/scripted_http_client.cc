@@ -41,6 +41,7 @@ HttpClient::RequestId ScriptedHttpClient::Start(HttpRequest request, SteadyTime 
                                                 Done done) {
   ScriptedAnswer answer = Choose(request);
   const SteadyTime now = clock_.SteadyNow();
+  if (request.time_limit > Millis(0)) deadline = std::min(deadline, now + request.time_limit);
   const SteadyTime end = answer.hangs ? deadline : std::min(now + answer.after, deadline);
   MutexLock lock(mutex_);
   const RequestId id = next_id_++;

@@ -216,7 +216,7 @@ TEST_P(ApiPagesTest, AnswersAreCompressedForWhoAsks) {
   request.url = "/api/v1/status/flags";
   const HttpResponse plain = daemon_->Ask(request);
   EXPECT_EQ(plain.Header("Content-Encoding"), "");
-  request.accept_compressed = true;
+  request.accept_encoding = "gzip, deflate";
   const HttpResponse compressed = daemon_->Ask(request);
   EXPECT_EQ(compressed.Header("Content-Encoding"), "gzip");
   EXPECT_EQ(compressed.body, plain.body);

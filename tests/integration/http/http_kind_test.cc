@@ -11,6 +11,7 @@
 #include "daemon/base/http_client.h"
 #include "daemon/base/text.h"
 #include "tests/support/http_server.h"
+#include "tests/support/scripted_peer.h"
 
 namespace tocsin::collectors {
 namespace {
@@ -59,9 +60,10 @@ class HttpKindsTest : public ::testing::Test {
     return Read(batch);
   }
 
-  // Probes `url` and returns the reason of the failure, empty if there is none.
+  // Probes `url`, which more of the target's YAML may follow, and returns the reason of the
+  // failure, empty if there is none.
   std::string ReasonOf(const std::string& url, Millis timeout = std::chrono::seconds(5)) {
-    Load(http::ParseHttpTarget, "url: " + url);
+    Load(http::ParseHttpTarget, "{ url: " + url + " }");
     const auto started = clock_.SteadyNow();
     const auto page = Collect(timeout);
     EXPECT_LT(clock_.SteadyNow() - started, timeout + std::chrono::seconds(1)) << url;
@@ -110,6 +112,35 @@ TEST_F(HttpKindsTest, AProbeOfASickPeerEndsByItsDeadlineWithAReason) {
   std::string gone;
   { gone = HttpServer(Always({})).Url(); }
   EXPECT_EQ(ReasonOf(gone), "connect");
+}
+
+// Neither the daemon's memory nor its time is theirs.
+TEST_F(HttpKindsTest, WhatNeverEndsIsCutAtItsLimit) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
+  testing::ScriptedPeer body(
+      {.answer = head + "\r\n" + std::string(64 << 10, 'x'), .repeat = true});
+  const std::string url = "http://127.0.0.1:" + std::to_string(body.port()) + "/";
+  EXPECT_EQ(ReasonOf(url + ", body_size_limit: 1MiB"), "too_large");
+  Load(prometheus::ParsePrometheusTarget, "{ url: '" + url + "', body_size_limit: 1MiB }");
+  const auto page = Collect(std::chrono::seconds(5));
+  ASSERT_FALSE(page.ok());
+  EXPECT_EQ(page.error().code, ErrorCode::kResourceExhausted) << page.error().message;
+  testing::ScriptedPeer headers(
+      {.answer = "HTTP/1.1 200 OK: yes\r\n" + std::string(9000, 'a') + ": b\r\n", .repeat = true});
+  EXPECT_EQ(ReasonOf("http://127.0.0.1:" + std::to_string(headers.port()) + "/"), "too_large");
+  testing::ScriptedPeer crawl(
+      {.answer = head + "\r\nx", .between_bytes = std::chrono::milliseconds(20), .repeat = true});
+  EXPECT_EQ(ReasonOf("http://127.0.0.1:" + std::to_string(crawl.port()) + "/", Millis(400)),
+            "timeout");
+}
+
+TEST_F(HttpKindsTest, ACertificateOfAnotherHostOrThatHasEndedIsRefused) {
+  HttpServer good(Always({}), {.tls = true});
+  const std::string trusting = ", tls: { ca_file: " + good.ca_file();
+  EXPECT_EQ(ReasonOf(good.Url() + trusting + " }"), "");
+  EXPECT_EQ(ReasonOf(good.Url() + trusting + ", server_name: other.example }"), "tls");
+  HttpServer ended(Always({}), {.tls = true, .certificate_lifetime = std::chrono::hours(-1)});
+  EXPECT_EQ(ReasonOf(ended.Url() + ", tls: { ca_file: " + ended.ca_file() + " }"), "tls");
 }
 
 TEST_F(HttpKindsTest, ATlsProbeTellsTheCertificate) {

@@ -75,9 +75,10 @@ class HostTest : public ::testing::Test {
   }
   void Remove(const std::string& name) { std::filesystem::remove_all(folder_ + "/" + name); }
 
-  std::unique_ptr<Collector> Make() {
+  std::unique_ptr<Collector> Make(const std::string& root = "/") {
     ConfigErrors errors;
-    std::string yaml = "{procfs: " + folder_ + "/proc, sysfs: " + folder_ + "/sys, rootfs: /}";
+    std::string yaml =
+        "{procfs: " + folder_ + "/proc, sysfs: " + folder_ + "/sys, rootfs: " + root + "}";
     ConfigReader reader(ConfigNode::Parse(yaml, "t.yaml", ConfigNode::Expand::kNothing, errors),
                         errors);
     ParsedTarget target = ParseHostTarget(reader, files_);
@@ -171,6 +172,40 @@ TEST_F(HostTest, NetworkFileSystemsAreNeverAsked) {
           batch_,
           R"(node_filesystem_device_error{device="/dev/vdb",fstype="ext4",mountpoint="/gone away"})"),
       1);
+}
+
+TEST_F(HostTest, AMountPointMayHaveAnyName) {
+  Write("root/data\n\"quo\\te\xff/file", "");
+  Write("proc/1/mounts", "/dev/v\"da /data\\012\"quo\\134te\xff ext4 ro 0 0\n");
+  auto collector = Make(folder_ + "/root");
+  ASSERT_TRUE(Collect(*collector).ok());
+  EXPECT_EQ(Value(batch_,
+                  "node_filesystem_readonly{device=\"/dev/v\\\"da\",fstype=\"ext4\","
+                  "mountpoint=\"/data\\n\\\"quo\\\\te\xEF\xBF\xBD\"}"),
+            1);
+}
+
+TEST_F(HostTest, DisksAreDescribedByWhatUdevKnows) {
+  Write("root/run/udev/data/b254:0",
+        "S:disk/by-id/x\nE:ID_MODEL=Fast \"one\"\nE:ID_SERIAL_SHORT=S1\nE:ID_WWN=0x5\n"
+        "E:ID_PATH=pci-0\nE:ID_REVISION=2.1\nE:ID_FS_TYPE=ext4\nE:ID_FS_USAGE=filesystem\n"
+        "E:ID_FS_UUID=u-1\nE:ID_FS_VERSION=1.0\nE:ID_ATA=1\nE:ID_ATA_WRITE_CACHE=1\n"
+        "E:ID_ATA_ROTATION_RATE_RPM=7200\n");
+  Write("root/run/udev/data/b259:0", "E:DM_NAME=vg-data\nE:DM_UUID=LVM-1\nE:DM_LV_NAME=data\n");
+  Write("sys/class/net/eth0/statistics/rx_nohandler", "17\n");
+  auto collector = Make(folder_ + "/root");
+  ASSERT_TRUE(Collect(*collector).ok());
+  for (
+      const char* series :
+      {R"(node_disk_info{device="vda",major="254",minor="0",model="Fast \"one\"",path="pci-0",revision="2.1",serial="S1",wwn="0x5"})",
+       R"(node_disk_filesystem_info{device="vda",type="ext4",usage="filesystem",uuid="u-1",version="1.0"})",
+       R"(node_disk_device_mapper_info{device="nvme0n1",lv_name="data",name="vg-data",uuid="LVM-1"})",
+       R"(node_disk_ata_write_cache{device="vda"})"}) {
+    EXPECT_EQ(Value(batch_, series), 1) << series;
+  }
+  EXPECT_EQ(Value(batch_, R"(node_disk_ata_rotation_rate_rpm{device="vda"})"), 7200);
+  EXPECT_FALSE(Value(batch_, R"(node_disk_ata_write_cache_enabled{device="vda"})"));
+  EXPECT_EQ(Value(batch_, R"(node_network_receive_nohandler_total{device="eth0"})"), 17);
 }
 
 TEST_F(HostTest, SubjectThatCannotBeReadCostsOnlyItself) {

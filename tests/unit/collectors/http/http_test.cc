@@ -1,12 +1,6 @@
-#include "collectors/http/http.h"
+#include <unistd.h>
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <map>
-
-#include "daemon/base/text.h"
-#include "tests/support/sim_clock.h"
+#include "tests/unit/collectors/http/http_kind_fixture.h"
 
 namespace tocsin::collectors::http {
 namespace {
@@ -15,91 +9,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Key;
 using ::testing::Not;
-using ::testing::Pair;
-
-using Page = std::map<std::string, double>;
-
-// A batch as `name{a="b"}` → value.
-Page Read(const model::MetricBatch& batch) {
-  Page page;
-  for (std::size_t i = 0; i < batch.row_count(); ++i) {
-    const auto row = batch.row(i);
-    std::vector<model::LabelView> labels = {{model::kMetricName, row.name}};
-    for (std::uint32_t j = row.first_label; j < row.first_label + row.label_count; ++j) {
-      labels.push_back(batch.label(j));
-    }
-    page[model::Labels::FromPairs(labels).Text()] = row.value;
-  }
-  return page;
-}
-
-class HttpKindTest : public ::testing::Test {
- protected:
-  // Makes the collector of a target; the errors of its configuration are in `errors_`.
-  void Load(const std::string& yaml) {
-    const ConfigNode node =
-        ConfigNode::Parse(yaml, "t.yaml", ConfigNode::Expand::kNothing, errors_);
-    ConfigReader reader(node, errors_);
-    target_ = ParseHttpTarget(reader, files_);
-    reader.Finish();
-    auto any = target_.make({clock_, files_});
-    collector_ = std::move(std::get<std::unique_ptr<HttpCollector>>(any));
-  }
-
-  CollectContext Context() {
-    return {clock_, clock_.WallNow(), clock_.SteadyNow() + kDefaultTimeout, {}};
-  }
-
-  Page Probe(HttpExchange exchange) {
-    model::MetricBatch batch;
-    last_request_ = collector_->Start(Context());
-    const auto finished = collector_->Finish(Context(), std::move(exchange), batch);
-    EXPECT_TRUE(finished.ok());
-    notes_ = batch.notes();
-    return Read(batch);
-  }
-
-  static HttpExchange Answer(int status, std::string body = {}, double seconds = 0.02) {
-    HttpExchange exchange;
-    HttpResponse& response = exchange.response;
-    response.status = status;
-    response.content_length = static_cast<std::int64_t>(body.size());
-    response.body = std::move(body);
-    response.version = 1.1;
-    response.ip_protocol = 4;
-    response.ip_address = "127.0.0.1";
-    response.stage = HttpStage::kTransfer;
-    response.duration_seconds = seconds;
-    return exchange;
-  }
-  static HttpExchange Broken(ErrorCode code, HttpStage stage, double seconds = 0.01) {
-    HttpExchange exchange;
-    exchange.response.stage = stage;
-    exchange.response.duration_seconds = seconds;
-    exchange.error = Error{code, "h:80: it broke"};
-    return exchange;
-  }
-  std::string FailureOf(const HttpExchange& exchange) {
-    const Page page = Probe(exchange);
-    for (const auto& [name, value] : page) {
-      const std::string prefix = "tocsin_probe_failure_info{reason=\"";
-      if (name.starts_with(prefix)) {
-        EXPECT_EQ(page.at("probe_success"), 0);
-        return name.substr(prefix.size(), name.size() - prefix.size() - 2);
-      }
-    }
-    EXPECT_EQ(page.at("probe_success"), 1);
-    return "";
-  }
-
-  testing::SimClock clock_;
-  PosixFileSystem files_;
-  ConfigErrors errors_;
-  ParsedTarget target_;
-  std::unique_ptr<HttpCollector> collector_;
-  HttpRequest last_request_;
-  std::vector<std::string> notes_;
-};
 
 TEST_F(HttpKindTest, AsksAsConfigured) {
   Load(R"(
@@ -174,13 +83,16 @@ TEST_F(HttpKindTest, AGoodAnswerIsToldInBlackboxNames) {
 TEST_F(HttpKindTest, TlsIsToldByItsEarliestEndAndItsLeaf) {
   Load("url: https://h/");
   HttpExchange exchange = Answer(200);
-  exchange.response.tls_version = "TLS 1.3";
-  exchange.response.tls_cipher = "TLS_AES_128_GCM_SHA256";
-  exchange.response.certificates = {{FromUnixMillis(2'000'000), "ab", "CN=h", "CN=ca", "01", "h"},
-                                    {FromUnixMillis(1'000'000), "cd", "CN=ca", "CN=ca", "02", ""}};
+  exchange.response.tls.version = "TLS 1.3";
+  exchange.response.tls.cipher = "TLS_AES_128_GCM_SHA256";
+  exchange.response.tls.certificates = {
+      {FromUnixMillis(2'000'000), "ab", "CN=h", "CN=ca", "01", "h"},
+      {FromUnixMillis(1'000'000), "cd", "CN=ca", "CN=ca", "02", ""}};
+  exchange.response.tls.chain_end = FromUnixMillis(500'000);
   const Page page = Probe(exchange);
   EXPECT_EQ(page.at("probe_http_ssl"), 1);
   EXPECT_EQ(page.at("probe_ssl_earliest_cert_expiry"), 1000);
+  EXPECT_EQ(page.at("probe_ssl_last_chain_expiry_timestamp_seconds"), 500);
   EXPECT_EQ(page.at("probe_tls_version_info{version=\"TLS 1.3\"}"), 1);
   EXPECT_EQ(page.at("probe_tls_cipher_info{cipher=\"TLS_AES_128_GCM_SHA256\"}"), 1);
   EXPECT_EQ(page.at("probe_ssl_last_chain_info{fingerprint_sha256=\"ab\", issuer=\"CN=ca\", "
@@ -219,7 +131,7 @@ expect:
   exchange.response.version = 2;
   EXPECT_EQ(FailureOf(exchange), "http_version");
   exchange = answer(200, good);
-  exchange.response.tls_version = "TLS 1.3";
+  exchange.response.tls.version = "TLS 1.3";
   EXPECT_EQ(FailureOf(exchange), "tls_expected");
   exchange = answer(200, good);
   exchange.response.headers = {{"X-Node", "m7"}};
@@ -285,6 +197,91 @@ extract:
   EXPECT_EQ(page.at("tocsin_probe_extraction_success{extract=\"ready\", json=\"/ready\"}"), 1);
 }
 
+TEST_F(HttpKindTest, AJsonExpectationMayCompare) {
+  Load(R"(
+url: http://h/
+expect:
+  json:
+    /state: "!= down"
+    /queue: "<= 100"
+    /free: "> 0.5"
+    /version: "=~ ^2\\."
+    /mode: "!~ read.?only"
+    /sign: "== >5"
+)");
+  ASSERT_TRUE(errors_.empty()) << errors_.Text();
+  const auto json = [](const std::string& state, const std::string& queue,
+                       const std::string& version) {
+    return Answer(200, R"({"state":")" + state + R"(","queue":)" + queue +
+                           R"(,"free":0.75,"version":")" + version +
+                           R"(","mode":"normal","sign":">5"})");
+  };
+  EXPECT_EQ(FailureOf(json("degraded", "100", "2.7")), "");
+  EXPECT_EQ(FailureOf(json("down", "1", "2.7")), "json");
+  EXPECT_EQ(FailureOf(json("up", "101", "2.7")), "json");
+  EXPECT_EQ(FailureOf(json("up", "null", "2.7")), "json");
+  EXPECT_EQ(FailureOf(json("up", "1", "12.7")), "json");
+  EXPECT_EQ(FailureOf(Answer(200, "{}")), "json");
+  EXPECT_THAT(notes_, Contains(HasSubstr("is not there")));
+}
+
+TEST_F(HttpKindTest, AHeaderMayBeLeftOutButNotWrong) {
+  Load("{ url: http://h/, expect: { headers_if_present: { X-Cache: hit } } }");
+  HttpExchange exchange = Answer(200);
+  EXPECT_EQ(FailureOf(exchange), "");
+  exchange.response.headers = {{"x-cache", "miss"}, {"X-Cache", "hit"}};
+  EXPECT_EQ(FailureOf(exchange), "");
+  exchange.response.headers = {{"x-cache", "miss"}};
+  EXPECT_EQ(FailureOf(exchange), "header");
+}
+
+TEST_F(HttpKindTest, RetriesShareTheTimeAndCountEach) {
+  Load("{ url: http://h/, retries: 2 }");
+  const CollectContext context = Context();
+  EXPECT_EQ(collector_->Start(context).time_limit, kDefaultTimeout / 3);
+  clock_.Advance(std::chrono::seconds(2));
+  const auto again = collector_->Again(context, Answer(503));
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->time_limit, (kDefaultTimeout - std::chrono::seconds(2)) / 2);
+  // Nothing is tried again once it is well, or was cancelled.
+  EXPECT_FALSE(collector_->Again(context, Answer(200)));
+  EXPECT_FALSE(collector_->Again(context, Broken(ErrorCode::kCancelled, HttpStage::kConnect)));
+  EXPECT_TRUE(collector_->Again(context, Broken(ErrorCode::kUnavailable, HttpStage::kConnect)));
+  EXPECT_FALSE(collector_->Again(context, Answer(503)));
+  model::MetricBatch batch;
+  ASSERT_TRUE(collector_->Finish(context, Answer(200), batch).ok());
+  const Page page = Read(batch);
+  EXPECT_EQ(page.at("probe_success"), 1);
+  EXPECT_EQ(page.at("tocsin_probe_attempts_total"), 3);
+  EXPECT_EQ(page.at("tocsin_probe_successes_total"), 1);
+  EXPECT_EQ(page.at("tocsin_probe_failures_total{reason=\"status\"}"), 1);
+  EXPECT_EQ(page.at("tocsin_probe_failures_total{reason=\"connect\"}"), 1);
+}
+
+TEST_F(HttpKindTest, TheModulesOfBlackboxHaveTheirCounterparts) {
+  const std::string body = ::testing::TempDir() + "tocsin_probe_body_" + std::to_string(getpid());
+  ASSERT_TRUE(files_.WriteAtomically(body, "from a file").ok());
+  Load("{ url: https://h/, method: PUT, body_file: " + body +
+       ", compression: br, ip_family: prefer_ip4, tls: { min_version: '1.2', max_version: '1.3' } "
+       "}");
+  ASSERT_TRUE(errors_.empty()) << errors_.Text();
+  const HttpRequest request = collector_->Start(Context());
+  EXPECT_EQ(request.body, "from a file");
+  EXPECT_EQ(request.accept_encoding, "br");
+  EXPECT_EQ(request.ip_family, 4);
+  EXPECT_TRUE(request.ip_fallback);
+  EXPECT_EQ(request.tls.min_version, TlsVersion::k12);
+  EXPECT_EQ(request.tls.max_version, TlsVersion::k13);
+  Load("{ url: http://h/, body: a, body_file: " + body +
+       ", retries: 11, expect: { json: { /a: "
+       "'< ten' } }, tls: { min_version: '1.3', max_version: '1.2' } }");
+  for (const char* message : {"exclude each other", "retries", "compares with no number",
+                              "must not be below min_version"}) {
+    EXPECT_THAT(errors_.Text(), HasSubstr(message));
+  }
+  unlink(body.c_str());
+}
+
 TEST_F(HttpKindTest, HostileJsonIsNoJson) {
   Load("{ url: http://h/, extract: [ { metric: x, json: /x } ] }");
   for (const std::string& body : {std::string(100'000, '['), std::string("{\"x\": 1"),
@@ -293,112 +290,6 @@ TEST_F(HttpKindTest, HostileJsonIsNoJson) {
         Probe(Answer(200, body)).at("tocsin_probe_extraction_success{extract=\"x\", json=\"/x\"}"),
         0);
   }
-}
-
-struct PoolCase {
-  const char* flavour;
-  const char* json;
-  double in_use;
-  double capacity;
-};
-
-class PoolFlavourTest : public HttpKindTest, public ::testing::WithParamInterface<PoolCase> {};
-
-TEST_P(PoolFlavourTest, ComesDownToInUseAndCapacity) {
-  Load(std::string("{ name: shop, url: http://h/, extract: [ { pool: ") + GetParam().flavour +
-       ", json: /pool } ] }");
-  ASSERT_TRUE(errors_.empty()) << errors_.Text();
-  const Page page = Probe(Answer(200, std::string("{\"pool\": ") + GetParam().json + "}"));
-  EXPECT_EQ(page.at("app_pool_in_use{pool=\"shop\"}"), GetParam().in_use);
-  EXPECT_EQ(page.at("app_pool_capacity{pool=\"shop\"}"), GetParam().capacity);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Flavours, PoolFlavourTest,
-    ::testing::Values(
-        PoolCase{"sqlalchemy",
-                 R"({"size":20,"checked_out":15,"checked_in":2,"overflow":-3,"max_overflow":40})",
-                 15, 60},
-        PoolCase{"sqlalchemy", R"({"pool_size":20,"checkedin":1,"overflow":5,"max_overflow":40})",
-                 24, 60},
-        PoolCase{"sqlalchemy", R"({"size":5,"checkedout":1,"max_overflow":-1})", 1, INFINITY},
-        PoolCase{
-            "sqlalchemy",
-            R"("Pool size: 5  Connections in pool: 1 Current Overflow: -4 Current Checked out connections: 3")",
-            3, 15},
-        PoolCase{"hikaricp", R"({"active":7,"idle":3,"pending":2,"max":10})", 7, 10},
-        PoolCase{"hikaricp", R"({"activeConnections":7,"totalConnections":9,"maximumPoolSize":12})",
-                 7, 12},
-        PoolCase{"hikaricp", R"({"active":7,"total":9})", 7, 9},
-        PoolCase{
-            "go_sql",
-            R"({"MaxOpenConnections":50,"OpenConnections":9,"InUse":4,"Idle":5,"WaitCount":3,"WaitDuration":1500000000})",
-            4, 50},
-        PoolCase{"go_sql", R"({"max_open":0,"in_use":4})", 4, INFINITY},
-        PoolCase{"generic", R"({"in_use":4,"capacity":8})", 4, 8},
-        PoolCase{"generic", R"({"used":4,"free":6})", 4, 10},
-        PoolCase{"generic", R"({"in_use":0,"capacity":0})", 0, 1}));
-
-TEST_F(HttpKindTest, SqlAlchemysOverflowMayBeNegativeAndItsCapacityConfigured) {
-  Load(
-      "{ name: shop, url: http://h/, extract: [ { pool: sqlalchemy, json: '', max_overflow: 40 } ] "
-      "}");
-  const Page page =
-      Probe(Answer(200, R"({"size":20,"checked_out":3,"checked_in":2,"overflow":-15})"));
-  EXPECT_EQ(page.at("app_pool_overflow{pool=\"shop\"}"), -15);
-  EXPECT_EQ(page.at("app_pool_size{pool=\"shop\"}"), 20);
-  EXPECT_EQ(page.at("app_pool_idle{pool=\"shop\"}"), 2);
-  EXPECT_EQ(page.at("app_pool_capacity{pool=\"shop\"}"), 60);
-  EXPECT_EQ(page.at("tocsin_pool_capacity_assumed{pool=\"shop\"}"), 0);
-}
-
-TEST_F(HttpKindTest, WorkersBehindOneAddressAreKeptApartByPid) {
-  Load("{ name: shop, url: http://h/, extract: [ { pool: generic, json: /pools } ] }");
-  const auto worker = [](int pid, int in_use) {
-    return Answer(200, R"({"pid":)" + std::to_string(pid) + R"(,"pools":{"main":{"in_use":)" +
-                           std::to_string(in_use) + R"(,"capacity":10}}})");
-  };
-  Probe(worker(11, 3));
-  clock_.Advance(std::chrono::minutes(1));
-  Page page = Probe(worker(12, 5));
-  EXPECT_EQ(page.at("app_pool_in_use{pid=\"11\", pool=\"main\"}"), 3);
-  EXPECT_EQ(page.at("app_pool_in_use{pid=\"12\", pool=\"main\"}"), 5);
-  clock_.Advance(std::chrono::minutes(5));
-  page = Probe(worker(12, 6));
-  EXPECT_THAT(page, Not(Contains(Key(HasSubstr("pid=\"11\"")))));
-  EXPECT_EQ(page.at("app_pool_in_use{pid=\"12\", pool=\"main\"}"), 6);
-}
-
-TEST_F(HttpKindTest, AHangingHealthPageCountsAsAnExhaustedPool) {
-  Load("{ name: shop, url: http://h/, extract: [ { pool: generic, json: '' } ] }");
-  const HttpExchange hang = Broken(ErrorCode::kDeadlineExceeded, HttpStage::kProcessing);
-  EXPECT_THAT(Probe(hang), Not(Contains(Key(HasSubstr("app_pool")))));  // Nothing is known yet.
-  Page page = Probe(Answer(200, R"({"in_use":4,"capacity":8,"idle":4})"));
-  EXPECT_EQ(page.at("tocsin_pool_saturation_assumed{pool=\"shop\"}"), 0);
-  for (int i = 0; i < 3; ++i) {
-    clock_.Advance(std::chrono::minutes(10));
-    page = Probe(hang);
-    EXPECT_EQ(page.at("app_pool_in_use{pool=\"shop\"}"), 8);
-    EXPECT_EQ(page.at("app_pool_idle{pool=\"shop\"}"), 0);
-    EXPECT_EQ(page.at("tocsin_pool_saturation_assumed{pool=\"shop\"}"), 1);
-  }
-  EXPECT_EQ(Probe(Answer(200, R"({"in_use":1,"capacity":8})")).at("app_pool_in_use{pool=\"shop\"}"),
-            1);
-}
-
-// Else an application that restarts, or a proxy's error page, would resolve the alert
-// about its pool.
-TEST_F(HttpKindTest, AFailureThatSaysNothingOfThePoolLeavesItAsItWasForFiveMinutes) {
-  Load("{ name: shop, url: http://h/, extract: [ { pool: generic, json: '' } ] }");
-  Probe(Answer(200, R"({"in_use":7,"capacity":8})"));
-  for (const HttpExchange& failure : {Broken(ErrorCode::kUnavailable, HttpStage::kConnect),
-                                      Answer(503, "<html>Service Unavailable</html>")}) {
-    clock_.Advance(std::chrono::minutes(2));
-    EXPECT_EQ(Probe(failure).at("app_pool_in_use{pool=\"shop\"}"), 7);
-  }
-  clock_.Advance(std::chrono::minutes(2));
-  EXPECT_THAT(Probe(Broken(ErrorCode::kUnavailable, HttpStage::kConnect)),
-              Not(Contains(Key(HasSubstr("app_pool")))));
 }
 
 }  // namespace

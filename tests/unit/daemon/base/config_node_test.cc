@@ -63,6 +63,8 @@ TEST(ConfigNodeTest, VariablesExpandInValuesAndAnUnsetOneIsAnError) {
   EXPECT_EQ(root.Find("a")->scalar(), "db1:5432");
   EXPECT_EQ(root.Find("b")->scalar(), "fallback");
   EXPECT_EQ(root.Find("c")->scalar(), "cost $5");
+  const ConfigNode captures = Parse("replacement: '${1}-$2-${TOCSIN_TEST_HOST}'\n", errors);
+  EXPECT_EQ(captures.Find("replacement")->scalar(), "${1}-$2-db1");
   EXPECT_TRUE(errors.empty()) << errors.Text();
   Parse("d: ${TOCSIN_TEST_UNSET}\n", errors);
   ASSERT_EQ(errors.errors().size(), 1u);

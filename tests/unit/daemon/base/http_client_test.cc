@@ -222,16 +222,16 @@ TEST_F(CurlHttpClientTest, DescribesTlsAndChecksIt) {
   const auto exchange = Send(request);
   ASSERT_FALSE(exchange.error) << exchange.error->message;
   const HttpResponse& response = exchange.response;
-  EXPECT_EQ(response.tls_version, "TLS 1.3");
-  EXPECT_THAT(response.tls_cipher, HasSubstr("TLS_"));
+  EXPECT_EQ(response.tls.version, "TLS 1.3");
+  EXPECT_THAT(response.tls.cipher, HasSubstr("TLS_"));
   EXPECT_GT(response.phases.tls, 0);
-  ASSERT_EQ(response.certificates.size(), 1u);
-  EXPECT_EQ(response.certificates[0].not_after, server.certificate_end());
-  EXPECT_EQ(response.certificates[0].subject, "CN=localhost");
-  EXPECT_EQ(response.certificates[0].issuer, "CN=localhost");
-  EXPECT_EQ(response.certificates[0].serial_number, "7a11");
-  EXPECT_EQ(response.certificates[0].subject_alternative, "localhost");
-  EXPECT_EQ(response.certificates[0].fingerprint_sha256.size(), 64u);
+  ASSERT_EQ(response.tls.certificates.size(), 1u);
+  EXPECT_EQ(response.tls.certificates[0].not_after, server.certificate_end());
+  EXPECT_EQ(response.tls.certificates[0].subject, "CN=localhost");
+  EXPECT_EQ(response.tls.certificates[0].issuer, "CN=localhost");
+  EXPECT_EQ(response.tls.certificates[0].serial_number, "7a11");
+  EXPECT_EQ(response.tls.certificates[0].subject_alternative, "localhost");
+  EXPECT_EQ(response.tls.certificates[0].fingerprint_sha256.size(), 64u);
 
   request.tls.server_name = "elsewhere.example";
   EXPECT_TRUE(Send(request).error);
@@ -240,6 +240,54 @@ TEST_F(CurlHttpClientTest, DescribesTlsAndChecksIt) {
   EXPECT_EQ(server.requests().back().Header("Host"), "127.0.0.1:" + std::to_string(server.port()));
   request.tls = {.insecure_skip_verify = true};
   EXPECT_FALSE(Send(request).error);
+}
+
+TEST_F(CurlHttpClientTest, AVersionOfTlsThatIsNotSharedIsRefused) {
+  HttpServer server(Always({}), {.tls = true});
+  HttpRequest request;
+  request.url = server.Url();
+  request.tls.ca_file = server.ca_file();
+  request.tls.max_version = TlsVersion::k12;
+  EXPECT_EQ(Send(request).response.tls.version, "TLS 1.2");
+  request.tls.max_version = TlsVersion::k11;
+  const auto exchange = Send(request);
+  ASSERT_TRUE(exchange.error);
+  EXPECT_EQ(exchange.response.stage, HttpStage::kTls);
+}
+
+TEST_F(CurlHttpClientTest, TellsWhenTheChainThatItVerifiedEnds) {
+  HttpServer server(Always({}), {.tls = true});
+  HttpRequest request;
+  request.url = server.Url();
+  request.tls.ca_file = server.ca_file();
+  EXPECT_EQ(Send(request).response.tls.chain_end, server.certificate_end());
+  request.tls = {.insecure_skip_verify = true};
+  const auto response = Send(request).response;
+  EXPECT_TRUE(response.tls);
+  EXPECT_FALSE(response.tls.chain_end);
+}
+
+TEST_F(CurlHttpClientTest, ANameWithoutTheFamilyIsReachedOverTheOtherIfItMayBe) {
+  HttpServer server(Always({}));
+  HttpRequest request;
+  request.url = server.Url();
+  request.ip_family = 6;
+  EXPECT_EQ(Send(request).response.stage, HttpStage::kResolve);
+  request.ip_fallback = true;
+  const auto exchange = Send(request);
+  ASSERT_FALSE(exchange.error) << exchange.error->message;
+  EXPECT_EQ(exchange.response.ip_protocol, 4);
+  EXPECT_EQ(exchange.response.redirects, 0);
+}
+
+TEST_F(CurlHttpClientTest, ATimeLimitEndsARequestBeforeItsDeadline) {
+  HttpServer server(Always({.manner = Manner::kHang}));
+  HttpRequest request;
+  request.url = server.Url();
+  request.time_limit = Millis(200);
+  const auto started = clock_.SteadyNow();
+  EXPECT_EQ(Send(request, std::chrono::seconds(10)).error->code, ErrorCode::kDeadlineExceeded);
+  EXPECT_LT(clock_.SteadyNow() - started, std::chrono::seconds(2));
 }
 
 TEST_F(CurlHttpClientTest, CancelEndsARequestOnce) {

@@ -43,10 +43,20 @@ class ProbeCollector : public collectors::HttpCollector {
     request.url = "http://app/health";
     return request;
   }
+  std::optional<HttpRequest> Again(const CollectContext& context,
+                                   const HttpExchange& exchange) override {
+    if (!exchange.error || retries == 0) return std::nullopt;
+    --retries;
+    HttpRequest request = Start(context);
+    request.time_limit = seconds(2);
+    return request;
+  }
   Result<> Finish(const CollectContext&, HttpExchange exchange, MetricBatch& batch) override {
     batch.AddGauge("probe_success", "", exchange.error ? 0 : 1);
     return Result<>();
   }
+
+  int retries = 0;
 };
 
 class PollerTest : public ::testing::Test {
@@ -192,6 +202,41 @@ TEST_F(PollerTest, AHungProbeDelaysNoOtherTargetAndEndsAtItsDeadline) {
     if (state.kind == "postgres") continue;
     EXPECT_NEAR(state.last_duration_seconds, 10, 0.01);
   }
+}
+
+TEST_F(PollerTest, AnotherAttemptIsOfTheSameCollection) {
+  TargetConfig target = Probe("app");
+  target.parsed.make = [](const collectors::CollectorEnvironment&) {
+    auto collector = std::make_unique<ProbeCollector>();
+    collector->retries = 2;
+    return AnyCollector(std::move(collector));
+  };
+  using tocsin::testing::ScriptedAnswer;
+  http_.Answer("http://app/health",
+               {ScriptedAnswer::Refused(), ScriptedAnswer::Hang(), ScriptedAnswer::Status(200)});
+  Apply({target});
+  executors_.RunFor(seconds(16));
+  const auto requests = http_.requests();
+  ASSERT_GE(requests.size(), 3u);
+  EXPECT_EQ(requests[1].at - requests[0].at, Millis(1) + collectors::kRetryDelay);
+  EXPECT_EQ(requests[2].at - requests[1].at, seconds(2) + collectors::kRetryDelay);
+  EXPECT_EQ(Samples("probe_success").substr(0, 4), "0:1 ");
+}
+
+TEST_F(PollerTest, ATargetThatIsRemovedIsNotTriedAgain) {
+  TargetConfig target = Probe("app");
+  target.parsed.make = [](const collectors::CollectorEnvironment&) {
+    auto collector = std::make_unique<ProbeCollector>();
+    collector->retries = 1000;
+    return AnyCollector(std::move(collector));
+  };
+  Apply({target});  // Nobody listens.
+  executors_.RunFor(seconds(15) + Millis(150));
+  Apply({});
+  const std::size_t requests = http_.requests().size();
+  EXPECT_GE(requests, 1u);
+  executors_.RunFor(seconds(60));
+  EXPECT_EQ(http_.requests().size(), requests);
 }
 
 TEST_F(PollerTest, AReloadKeepsUnchangedTargetsAndEndsRemovedOnes) {

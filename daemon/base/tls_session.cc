@@ -1,4 +1,4 @@
-#include "daemon/base/http_certificates.h"
+#include "daemon/base/tls.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -6,6 +6,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -56,12 +57,15 @@ std::string SerialText(X509* certificate) {
   return Hex(ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial)));
 }
 
+std::optional<WallTime> EndOf(const X509* certificate) {
+  std::tm expiry{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &expiry) != 1) return std::nullopt;
+  return FromUnixMillis(static_cast<std::int64_t>(timegm(&expiry)) * 1000);
+}
+
 TlsCertificate Describe(X509* certificate) {
   TlsCertificate described;
-  std::tm expiry{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &expiry) == 1) {
-    described.not_after = FromUnixMillis(static_cast<std::int64_t>(timegm(&expiry)) * 1000);
-  }
+  if (const auto end = EndOf(certificate)) described.not_after = *end;
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int digest_size = 0;
   if (X509_digest(certificate, EVP_sha256(), digest, &digest_size) == 1) {
@@ -86,19 +90,25 @@ std::string VersionText(const SSL* ssl) {
 
 }  // namespace
 
-void DescribeTls(const void* ssl_pointer, HttpResponse& response) {
+TlsSession DescribeTls(const void* ssl_pointer, bool verified) {
   const auto* ssl = static_cast<const SSL*>(ssl_pointer);
-  if (ssl == nullptr) return;
-  response.tls_version = VersionText(ssl);
+  TlsSession session;
+  if (ssl == nullptr) return session;
+  session.version = VersionText(ssl);
   if (const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl); cipher != nullptr) {
     const char* name = SSL_CIPHER_standard_name(cipher);
-    response.tls_cipher = name != nullptr ? name : "";
+    session.cipher = name != nullptr ? name : "";
   }
-  response.certificates.clear();
-  const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl);
+  const STACK_OF(X509)* sent = SSL_get_peer_cert_chain(ssl);
+  for (int i = 0; sent != nullptr && i < sk_X509_num(sent); ++i) {
+    session.certificates.push_back(Describe(sk_X509_value(sent, i)));
+  }
+  const STACK_OF(X509)* chain = verified ? SSL_get0_verified_chain(ssl) : nullptr;
   for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i) {
-    response.certificates.push_back(Describe(sk_X509_value(chain, i)));
+    const auto end = EndOf(sk_X509_value(chain, i));
+    if (end) session.chain_end = std::min(session.chain_end.value_or(*end), *end);
   }
+  return session;
 }
 
 }  // namespace tocsin

@@ -11,9 +11,10 @@
 #include <string>
 #include <utility>
 
-#include "collectors/redis/stream.h"
+#include "daemon/base/stream.h"
+#include "daemon/base/tls.h"
 
-namespace tocsin::collectors::redis {
+namespace tocsin {
 namespace {
 
 struct ContextDeleter {
@@ -43,10 +44,24 @@ bool IsAddress(const std::string& host) {
          inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
 }
 
+// 0 is OpenSSL's word for its own choice.
+int ProtocolVersion(TlsVersion version) {
+  switch (version) {
+    case TlsVersion::kDefault: return 0;
+    case TlsVersion::k10: return TLS1_VERSION;
+    case TlsVersion::k11: return TLS1_1_VERSION;
+    case TlsVersion::k12: return TLS1_2_VERSION;
+    case TlsVersion::k13: return TLS1_3_VERSION;
+  }
+  return 0;
+}
+
 Result<ContextOwner> MakeContext(const TlsOptions& options) {
   ContextOwner context(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr) return TlsError("no context");
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  const int minimum = ProtocolVersion(options.min_version);
+  SSL_CTX_set_min_proto_version(context.get(), minimum == 0 ? TLS1_2_VERSION : minimum);
+  SSL_CTX_set_max_proto_version(context.get(), ProtocolVersion(options.max_version));
   SSL_CTX_set_verify(context.get(),
                      options.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   if (options.insecure_skip_verify) {
@@ -62,20 +77,23 @@ Result<ContextOwner> MakeContext(const TlsOptions& options) {
     if (SSL_CTX_use_certificate_chain_file(context.get(), options.cert_file.c_str()) != 1) {
       return TlsError("cannot read " + options.cert_file);
     }
-    if (SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(), SSL_FILETYPE_PEM) !=
-        1) {
-      return TlsError("cannot use " + options.key_file);
+    const std::string& key = options.key_file.empty() ? options.cert_file : options.key_file;
+    if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1) {
+      return TlsError("cannot use " + key);
     }
   }
   return context;
 }
 
-// OpenSSL works on memory, and the bytes travel through Socket, which knows
+// OpenSSL works on memory, and the bytes travel through the stream below, which knows
 // deadlines and never raises SIGPIPE.
 class TlsStream : public Stream {
  public:
-  TlsStream(Socket socket, ContextOwner context, SslOwner ssl)
-      : socket_(std::move(socket)), context_(std::move(context)), ssl_(std::move(ssl)) {}
+  TlsStream(std::unique_ptr<Stream> under, ContextOwner context, SslOwner ssl, bool verified)
+      : under_(std::move(under)),
+        context_(std::move(context)),
+        ssl_(std::move(ssl)),
+        verified_(verified) {}
 
   Result<> ShakeHands(const Deadline& deadline) {
     while (true) {
@@ -121,7 +139,8 @@ class TlsStream : public Stream {
     return {};
   }
 
-  bool HasInput() const override { return SSL_pending(ssl_.get()) > 0 || socket_.HasInput(); }
+  bool HasInput() const override { return SSL_pending(ssl_.get()) > 0 || under_->HasInput(); }
+  TlsSession Tls() const override { return DescribeTls(ssl_.get(), verified_); }
 
  private:
   Error HandshakeError() const {
@@ -140,7 +159,7 @@ class TlsStream : public Stream {
     int count = 0;
     while ((count = BIO_read(outgoing, chunk.data(), static_cast<int>(chunk.size()))) > 0) {
       TOCSIN_RETURN_IF_ERROR(
-          socket_.Write({chunk.data(), static_cast<std::size_t>(count)}, deadline));
+          under_->Write({chunk.data(), static_cast<std::size_t>(count)}, deadline));
     }
     return {};
   }
@@ -148,27 +167,27 @@ class TlsStream : public Stream {
   // Feeds what the peer sent to OpenSSL; false once the peer has closed.
   Result<bool> Receive(const Deadline& deadline) {
     std::array<char, 16 << 10> chunk;
-    TOCSIN_ASSIGN_OR_RETURN(std::size_t count, socket_.Read(chunk.data(), chunk.size(), deadline));
+    TOCSIN_ASSIGN_OR_RETURN(std::size_t count, under_->Read(chunk.data(), chunk.size(), deadline));
     if (count == 0) return false;
     int taken = BIO_write(SSL_get_rbio(ssl_.get()), chunk.data(), static_cast<int>(count));
     if (taken != static_cast<int>(count)) return TlsError("out of memory");
     return true;
   }
 
-  Socket socket_;
+  std::unique_ptr<Stream> under_;
   ContextOwner context_;
   SslOwner ssl_;
+  bool verified_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Stream>> StartTls(Socket socket, const RedisAddress& address,
-                                         const Deadline& deadline) {
-  TOCSIN_ASSIGN_OR_RETURN(ContextOwner context, MakeContext(address.tls));
+Result<std::unique_ptr<Stream>> StartTls(std::unique_ptr<Stream> under, const TlsOptions& options,
+                                         const std::string& host, const Deadline& deadline) {
+  TOCSIN_ASSIGN_OR_RETURN(ContextOwner context, MakeContext(options));
   SslOwner ssl(SSL_new(context.get()));
   if (ssl == nullptr) return TlsError("no session");
-  const std::string& name =
-      address.tls.server_name.empty() ? address.host : address.tls.server_name;
+  const std::string& name = options.server_name.empty() ? host : options.server_name;
   if (IsAddress(name)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str());
   } else {
@@ -184,9 +203,10 @@ Result<std::unique_ptr<Stream>> StartTls(Socket socket, const RedisAddress& addr
   }
   SSL_set_bio(ssl.get(), incoming, outgoing);
   SSL_set_connect_state(ssl.get());
-  auto stream = std::make_unique<TlsStream>(std::move(socket), std::move(context), std::move(ssl));
+  auto stream = std::make_unique<TlsStream>(std::move(under), std::move(context), std::move(ssl),
+                                            !options.insecure_skip_verify);
   TOCSIN_RETURN_IF_ERROR(stream->ShakeHands(deadline));
   return std::unique_ptr<Stream>(std::move(stream));
 }
 
-}  // namespace tocsin::collectors::redis
+}  // namespace tocsin

@@ -1,0 +1,97 @@
+#include "collectors/http/tcp_config.h"
+
+#include <string_view>
+
+#include "daemon/base/text.h"
+#include "daemon/model/labels.h"
+
+namespace tocsin::collectors::http {
+namespace {
+
+constexpr std::string_view kForm = "write tcp://host:port or tls://host:port";
+
+void ReadUrl(ConfigReader& reader, TcpConfig& config) {
+  const std::string url = reader.RequiredString("url");
+  std::string_view rest = url;
+  if (rest.starts_with("tls://")) {
+    config.tls_at_once = true;
+  } else if (!rest.starts_with("tcp://")) {
+    if (!url.empty()) reader.Fail("url", "not a TCP address: " + std::string(kForm));
+    return;
+  }
+  rest.remove_prefix(std::string_view("tcp://").size());
+  const std::size_t colon = rest.rfind(':');
+  std::string_view host = rest.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {  // IPv6.
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    host = {};
+  }
+  const auto port =
+      colon == std::string_view::npos ? std::nullopt : ParseInt(rest.substr(colon + 1));
+  if (host.empty() || host.find_first_of("/@?# []") != std::string_view::npos || !port ||
+      *port < 1 || *port > 65535) {
+    reader.Fail("url", "not a TCP address: " + std::string(kForm));
+    return;
+  }
+  config.host = host;
+  config.port = static_cast<std::uint16_t>(*port);
+}
+
+QueryStep ReadStep(ConfigReader& reader) {
+  QueryStep step;
+  const std::string expect = reader.String("expect");
+  if (!expect.empty()) step.expect = CompileRegex(reader, "expect", expect);
+  step.expect_bytes = reader.String("expect_bytes");
+  if (!expect.empty() && !step.expect_bytes.empty()) {
+    reader.Fail("expect_bytes", "expect and expect_bytes exclude each other: use two steps");
+  }
+  step.labels = reader.StringMap("labels");
+  for (const auto& [name, value] : step.labels) {
+    if (!model::IsPlainLabelName(name)) reader.Fail("labels", "\"" + name + "\" is no label name");
+  }
+  if (!step.labels.empty() && expect.empty()) {
+    reader.Fail("labels", "labels tell what expect has matched: set expect too");
+  }
+  step.send = reader.String("send");
+  step.starttls = reader.Bool("starttls", false);
+  if (expect.empty() && step.expect_bytes.empty() && step.send.empty() && !step.starttls) {
+    reader.Fail("expect", "a step has expect, expect_bytes, send or starttls");
+  }
+  reader.Finish();
+  return step;
+}
+
+}  // namespace
+
+std::string TcpConfig::Instance() const {
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+TcpConfig ParseTcpConfig(ConfigReader& reader, FileSystem& files) {
+  TcpConfig config;
+  ReadUrl(reader, config);
+  config.tls = ReadTls(reader, files);
+  config.ip = ReadIpFamily(reader);
+  config.retries = ReadRetries(reader);
+  bool uses_tls = config.tls_at_once;
+  bool has_labels = false;
+  for (ConfigReader& step : reader.Maps("query_response")) {
+    config.steps.push_back(ReadStep(step));
+    if (config.steps.back().starttls && uses_tls) {
+      step.Fail("starttls", "TLS is spoken already");
+    }
+    uses_tls = uses_tls || config.steps.back().starttls;
+    if (!config.steps.back().labels.empty() && has_labels) {
+      step.Fail("labels", "only one step may have labels");
+    }
+    has_labels = has_labels || !config.steps.back().labels.empty();
+  }
+  if (reader.Has("tls") && !uses_tls) {
+    reader.Fail("tls", "TLS is not spoken here: write tls://host:port, or a step with starttls");
+  }
+  return config;
+}
+
+}  // namespace tocsin::collectors::http

@@ -28,6 +28,8 @@ std::span<const model::SeriesRef> SeriesCache::FindAgain(const model::MetricBatc
     return in_order_;
   }
   in_order_.clear();
+  keeps_order_ = batch.repeats();
+  if (!keeps_order_) in_order_.shrink_to_fit();
   shape_ = batch.shape();
   one_each_ = true;
   return {};
@@ -44,7 +46,7 @@ Result<SeriesCache::Found> SeriesCache::Find(const model::MetricBatch& batch,
   }
   auto found = FindKey(
       tracked, [&] { return model::SeriesLabels(batch, row, target_labels_, honor_labels_); });
-  if (found.ok()) in_order_.push_back(*found->series);
+  if (found.ok() && keeps_order_) in_order_.push_back(*found->series);
   return found;
 }
 

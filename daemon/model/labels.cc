@@ -10,16 +10,16 @@
 namespace tocsin::model {
 
 // One block: this header, then where each string ends, then the bytes of all strings
-// (name, value, name, value, …). Ends take two bytes while they fit: a million series
-// hold a million of these blocks.
+// (name, value, name, value, …). Ends take one byte, two or four, as they need: a million
+// series hold a million of these blocks.
 struct Labels::Rep {
-  std::uint64_t hash = 0;
+  std::uint32_t hash = 0;
   std::atomic<std::uint32_t> references{1};
-  std::uint32_t count : 31 = 0;
-  std::uint32_t wide : 1 = 0;  // Ends take four bytes.
+  std::uint32_t count : 29 = 0;
+  std::uint32_t end_size : 3 = 0;
 
   std::size_t strings() const { return std::size_t{2} * count; }
-  std::size_t end_bytes() const { return strings() * (wide ? sizeof(std::uint32_t) : 2); }
+  std::size_t end_bytes() const { return strings() * end_size; }
   char* ends() { return reinterpret_cast<char*>(this + 1); }
   const char* ends() const { return reinterpret_cast<const char*>(this + 1); }
   char* text() { return ends() + end_bytes(); }
@@ -27,14 +27,17 @@ struct Labels::Rep {
 
   // Of string `index`; its begin is the end of the one before.
   std::uint32_t End(std::size_t index) const {
-    if (wide) return reinterpret_cast<const std::uint32_t*>(ends())[index];
-    return reinterpret_cast<const std::uint16_t*>(ends())[index];
+    if (end_size == 1) return static_cast<unsigned char>(ends()[index]);
+    if (end_size == 2) return reinterpret_cast<const std::uint16_t*>(ends())[index];
+    return reinterpret_cast<const std::uint32_t*>(ends())[index];
   }
   void SetEnd(std::size_t index, std::uint32_t end) {
-    if (wide) {
-      reinterpret_cast<std::uint32_t*>(ends())[index] = end;
-    } else {
+    if (end_size == 1) {
+      ends()[index] = static_cast<char>(end);
+    } else if (end_size == 2) {
       reinterpret_cast<std::uint16_t*>(ends())[index] = static_cast<std::uint16_t>(end);
+    } else {
+      reinterpret_cast<std::uint32_t*>(ends())[index] = end;
     }
   }
   // Ends and text: equal label sets have equal bytes, others have not.
@@ -43,7 +46,10 @@ struct Labels::Rep {
 
 namespace {
 
-constexpr std::size_t kWidestNarrowText = UINT16_MAX;
+std::uint32_t EndSizeFor(std::size_t bytes) {
+  if (bytes <= UINT8_MAX) return 1;
+  return bytes <= UINT16_MAX ? 2 : 4;
+}
 
 std::vector<LabelView> Views(const Labels& labels) {
   std::vector<LabelView> views;
@@ -94,11 +100,11 @@ Labels Labels::FromSorted(const std::vector<LabelView>& sorted) {
   TOCSIN_CHECK(bytes < UINT32_MAX);
   Rep header;
   header.count = static_cast<std::uint32_t>(sorted.size());
-  header.wide = bytes > kWidestNarrowText ? 1 : 0;
+  header.end_size = EndSizeFor(bytes);
   void* block = ::operator new(sizeof(Rep) + header.end_bytes() + bytes);
   Rep* rep = new (block) Rep;
   rep->count = header.count;
-  rep->wide = header.wide;
+  rep->end_size = header.end_size;
   char* text = rep->text();
   std::uint32_t end = 0;
   std::size_t index = 0;
@@ -109,7 +115,7 @@ Labels Labels::FromSorted(const std::vector<LabelView>& sorted) {
       rep->SetEnd(index++, end);
     }
   }
-  rep->hash = std::hash<std::string_view>()(rep->content());
+  rep->hash = static_cast<std::uint32_t>(std::hash<std::string_view>()(rep->content()));
   return Labels(rep);
 }
 
@@ -165,7 +171,11 @@ Labels Labels::Drop(const std::vector<std::string>& names) const {
   return Filtered(*this, [&](std::string_view name) { return !Contains(names, name); });
 }
 
-std::uint64_t Labels::Hash() const { return rep_ ? rep_->hash : 0; }
+std::uint64_t Labels::Hash() const {
+  // Half of a hash is kept, and spread over all bits for tables that take other ones.
+  constexpr std::uint64_t kSpread = 0x9E3779B97F4A7C15ULL;
+  return rep_ ? rep_->hash * kSpread : 0;
+}
 
 std::size_t Labels::MemoryBytes() const { return rep_ ? sizeof(Rep) + rep_->content().size() : 0; }
 

@@ -30,6 +30,8 @@ std::span<const model::SeriesRef> SeriesCache::FindAgain(const model::MetricBatc
     return in_order_;
   }
   in_order_.clear();
+  keeps_order_ = batch.repeats();
+  if (!keeps_order_) in_order_.shrink_to_fit();
   shape_ = batch.shape();
   one_each_ = true;
   return {};
@@ -45,7 +47,7 @@ Result<SeriesCache::Found> SeriesCache::Find(const model::MetricBatch& batch,
     AppendSized(value, key_);
   }
   auto found = FindKey(tracked, [&] { return LabelsOf(batch, row); });
-  if (found.ok()) in_order_.push_back(*found->series);
+  if (found.ok() && keeps_order_) in_order_.push_back(*found->series);
   return found;
 }
 

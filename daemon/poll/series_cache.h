@@ -30,9 +30,9 @@ class SeriesCache {
   // Begins a collection: nothing has been seen in it yet.
   void Begin();
 
-  // If `batch` repeats the rows of the collection before (MetricBatch::Repeat), and each
-  // of them was a series of its own: their series in the order of the rows, which then
-  // count as seen. Else empty: Find() each row, in order.
+  // If `batch` repeats the rows of the collection before (MetricBatch::Repeat), as that
+  // one did too, and each of them was a series of its own: their series in the order of
+  // the rows, which then count as seen. Else empty: Find() each row, in order.
   std::span<const model::SeriesRef> FindAgain(const model::MetricBatch& batch);
 
   enum class Seen { kFirst, kAgain };
@@ -84,8 +84,10 @@ class SeriesCache {
   std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>> entries_;
   std::vector<model::SeriesRef> vanished_;
 
-  // The rows of the last collection that was not FindAgain: what it saw, in order.
+  // What the last collection that was not FindAgain saw, in the order of its rows, if it
+  // repeated others: targets that never do so pay nothing for it.
   std::vector<model::SeriesRef> in_order_;
+  bool keeps_order_ = false;
   std::weak_ptr<const model::MetricBatch::Shape> shape_;
   bool one_each_ = false;  // No row was refused or stood for a series seen before it.
 };

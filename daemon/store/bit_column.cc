@@ -79,18 +79,21 @@ Width CheapestWidth(const std::uint64_t* codes, std::size_t count) {
   return best;
 }
 
-void Pack(const std::uint64_t* codes, std::size_t count, int width, std::string& out) {
+// Packs the codes behind those that `out` ends with, `packed_before` of the same width.
+void Pack(const std::uint64_t* codes, std::size_t count, int width, std::size_t packed_before,
+          std::string& out) {
   if (width == 0) return;
   if (width == kWordBits) {
     out.append(reinterpret_cast<const char*>(codes), count * sizeof(codes[0]));
     return;
   }
-  const std::size_t begin = out.size();
-  const std::size_t size = (count * static_cast<std::size_t>(width) + 7) / 8;
+  const auto bits = static_cast<std::size_t>(width);
+  const std::size_t begin = out.size() - (packed_before * bits + 7) / 8;
+  const std::size_t size = ((packed_before + count) * bits + 7) / 8;
   out.resize(begin + size + sizeof(std::uint64_t));  // Room for the last whole word.
   char* packed = out.data() + begin;
-  std::size_t bit = 0;
-  for (std::size_t i = 0; i < count; ++i, bit += width) {
+  std::size_t bit = packed_before * bits;
+  for (std::size_t i = 0; i < count; ++i, bit += bits) {
     if (BitWidth(codes[i]) > width) continue;  // An exception: zero in its place.
     std::uint64_t word;
     std::memcpy(&word, packed + bit / 8, sizeof(word));
@@ -122,6 +125,36 @@ void Unpack(std::string_view packed, std::size_t first, std::size_t last, int wi
     std::memcpy(&word, packed.data() + bit / 8, std::min(sizeof(word), packed.size() - bit / 8));
     put(i - first, (word >> (bit % 8)) & mask);
   }
+}
+
+// A column but for its packed values.
+struct ColumnHead {
+  std::int64_t reference = 0;
+  int width = 0;
+  int shift = 0;
+  std::size_t exceptions = 0;
+  std::string_view exception_bytes;
+  std::string_view packed;
+};
+
+bool ReadHead(ColumnKind kind, ByteReader& reader, std::size_t count, ColumnHead& head) {
+  if (kind == ColumnKind::kSigned) head.reference = UnZigZag(reader.Varint());
+  const auto width = reader.ReadWord<std::uint8_t>();
+  head.width = width & ~kHasExtras;
+  if ((width & kHasExtras) != 0) {
+    head.shift = reader.ReadWord<std::uint8_t>();
+    head.exceptions = reader.ReadWord<std::uint8_t>();
+    if (head.shift >= kWordBits || head.exceptions > count) return false;
+    const char* begin = reader.at();
+    for (std::size_t i = 0; i < head.exceptions; ++i) {
+      if (reader.ReadWord<std::uint8_t>() >= count) return false;
+      reader.Varint();
+    }
+    head.exception_bytes = {begin, static_cast<std::size_t>(reader.at() - begin)};
+  }
+  if (head.width > kWidestLoad && head.width != kWordBits) return false;
+  head.packed = reader.Bytes((count * static_cast<std::size_t>(head.width) + 7) / 8);
+  return reader.ok();
 }
 
 }  // namespace
@@ -160,7 +193,41 @@ void EncodeColumn(ColumnKind kind, const std::int64_t* values, std::size_t count
       PutVarint(codes[i], out);
     }
   }
-  Pack(codes.data(), count, width.bits, out);
+  Pack(codes.data(), count, width.bits, 0, out);
+}
+
+bool ExtendColumn(ColumnKind kind, ByteReader& reader, std::size_t old_count,
+                  const std::int64_t* values, std::size_t count, std::string& out) {
+  ColumnHead head;
+  if (!ReadHead(kind, reader, old_count, head)) return false;
+  const bool is_signed = kind == ColumnKind::kSigned;
+  std::array<std::uint64_t, kMaxColumnValues> codes;
+  std::size_t exceptions = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto difference = static_cast<std::uint64_t>(WrappingSubtract(values[i], head.reference));
+    if ((difference & ((std::uint64_t{1} << head.shift) - 1)) != 0) return false;
+    codes[i] = is_signed ? ZigZag(static_cast<std::int64_t>(difference) >> head.shift)
+                         : difference >> head.shift;
+    exceptions += BitWidth(codes[i]) > head.width ? 1 : 0;
+  }
+  // With more the column has changed its nature.
+  if (exceptions * 2 > count || head.exceptions + exceptions > UINT8_MAX) return false;
+  if (is_signed) PutVarint(ZigZag(head.reference), out);
+  const bool extras = head.shift != 0 || head.exceptions + exceptions != 0;
+  out.push_back(static_cast<char>(head.width | (extras ? kHasExtras : 0)));
+  if (extras) {
+    out.push_back(static_cast<char>(head.shift));
+    out.push_back(static_cast<char>(head.exceptions + exceptions));
+    out.append(head.exception_bytes);
+    for (std::size_t i = 0; exceptions != 0 && i < count; ++i) {
+      if (BitWidth(codes[i]) <= head.width) continue;
+      out.push_back(static_cast<char>(old_count + i));
+      PutVarint(codes[i], out);
+    }
+  }
+  out.append(head.packed);
+  Pack(codes.data(), count, head.width, old_count, out);
+  return true;
 }
 
 bool DecodeConstantColumn(ByteReader& reader, std::int64_t& value) {
@@ -175,44 +242,30 @@ bool DecodeConstantColumn(ByteReader& reader, std::int64_t& value) {
 bool DecodeColumn(ColumnKind kind, ByteReader& reader, std::size_t count, std::size_t first,
                   std::size_t last, std::int64_t* values) {
   const bool is_signed = kind == ColumnKind::kSigned;
-  const std::int64_t reference = is_signed ? UnZigZag(reader.Varint()) : 0;
-  const auto head = reader.ReadWord<std::uint8_t>();
-  const int width = head & ~kHasExtras;
-  int shift = 0;
-  std::size_t exceptions = 0;
-  std::array<std::uint8_t, kMaxColumnValues> at;
-  std::array<std::uint64_t, kMaxColumnValues> exact;
-  if ((head & kHasExtras) != 0) {
-    shift = reader.ReadWord<std::uint8_t>();
-    exceptions = reader.ReadWord<std::uint8_t>();
-    if (shift >= kWordBits || exceptions > count) return false;
-    for (std::size_t i = 0; i < exceptions; ++i) {
-      at[i] = reader.ReadWord<std::uint8_t>();
-      exact[i] = reader.Varint();
-      if (at[i] >= count) return false;
-    }
-  }
-  if (width > kWidestLoad && width != kWordBits) return false;
-  const std::string_view packed = reader.Bytes((count * static_cast<std::size_t>(width) + 7) / 8);
-  if (!reader.ok()) return false;
+  ColumnHead head;
+  if (!ReadHead(kind, reader, count, head)) return false;
+  const std::int64_t reference = head.reference;
+  const int shift = head.shift;
   const auto signed_value = [reference, shift](std::uint64_t code) {
     const std::uint64_t difference = static_cast<std::uint64_t>(UnZigZag(code)) << shift;
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(reference) + difference);
   };
-  if (width == 0) {
+  if (head.width == 0) {
     std::fill(values, values + (last - first), reference);
   } else if (is_signed) {
-    Unpack(packed, first, last, width,
+    Unpack(head.packed, first, last, head.width,
            [&](std::size_t i, std::uint64_t code) { values[i] = signed_value(code); });
   } else {
-    Unpack(packed, first, last, width, [&](std::size_t i, std::uint64_t code) {
+    Unpack(head.packed, first, last, head.width, [&](std::size_t i, std::uint64_t code) {
       values[i] = static_cast<std::int64_t>(code << shift);
     });
   }
-  for (std::size_t i = 0; i < exceptions; ++i) {
-    if (at[i] < first || at[i] >= last) continue;
-    values[at[i] - first] =
-        is_signed ? signed_value(exact[i]) : static_cast<std::int64_t>(exact[i] << shift);
+  ByteReader exceptions(head.exception_bytes);
+  for (std::size_t i = 0; i < head.exceptions; ++i) {
+    const std::size_t at = exceptions.ReadWord<std::uint8_t>();
+    const std::uint64_t code = exceptions.Varint();
+    if (at < first || at >= last) continue;
+    values[at - first] = is_signed ? signed_value(code) : static_cast<std::int64_t>(code << shift);
   }
   return true;
 }

@@ -27,6 +27,12 @@ enum class ColumnKind { kSigned, kUnsigned };
 // Appends `count` ≤ kMaxColumnValues values to `out`.
 void EncodeColumn(ColumnKind kind, const std::int64_t* values, std::size_t count, std::string& out);
 
+// Appends to `out` the column of `old_count` values that comes next, with `count` more at
+// its end, without decoding it. Returns false if they do not fit the column as it is:
+// `out` is then to be thrown away, and what it should hold to be encoded anew.
+bool ExtendColumn(ColumnKind kind, ByteReader& reader, std::size_t old_count,
+                  const std::int64_t* values, std::size_t count, std::string& out);
+
 // If all values of the signed column that comes next are the same, reads it and gives
 // that value; else returns false, and the reader stays where it was.
 bool DecodeConstantColumn(ByteReader& reader, std::int64_t& value);

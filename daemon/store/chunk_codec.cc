@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "daemon/base/check.h"
@@ -22,6 +23,7 @@ constexpr std::array<double, 13> kPowersOfTen = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5,
 constexpr int kMaxExponent = static_cast<int>(kPowersOfTen.size()) - 1;
 constexpr double kMaxInteger = 9007199254740992.0;  // 2^53: doubles hold each integer below.
 constexpr std::size_t kSamplesPerPatch = 8;         // More patches than this: not decimals.
+constexpr std::size_t kPatchBytes = 1 + sizeof(double);
 
 using Integers = std::array<std::int64_t, kMaxChunkSamples>;
 
@@ -174,7 +176,6 @@ bool DecodeDecimals(ValueKind kind, int exponent, ByteReader& reader, std::size_
                     Wanted wanted, double* values) {
   if (exponent > kMaxExponent || kind > ValueKind::kDecimalDelta) return false;
   const std::size_t patch_count = reader.ReadWord<std::uint8_t>();
-  constexpr std::size_t kPatchBytes = 1 + sizeof(double);
   ByteReader patches(reader.Bytes(patch_count * kPatchBytes));
   Integers integers;
   if (!DecodeIntegers(kind, reader, count, wanted, integers)) return false;
@@ -193,6 +194,51 @@ bool DecodeDecimals(ValueKind kind, int exponent, ByteReader& reader, std::size_
     values[index - wanted.first] = std::bit_cast<double>(value);
   }
   return patches.ok() && reader.ok();
+}
+
+// The decimals of one chunk's end, and of the samples that come behind it.
+bool ExtendDecimals(ByteReader& reader, std::size_t old_count, double last, int exponent,
+                    const double* values, std::size_t count, std::string& out) {
+  const std::size_t old_patches = reader.ReadWord<std::uint8_t>();
+  const std::string_view patches = reader.Bytes(old_patches * kPatchBytes);
+  std::int64_t before = 0;
+  if (exponent > kMaxExponent || !DecimalOf(last, exponent, before)) return false;
+  Integers deltas;
+  std::string_view added;
+  std::array<char, kPatchBytes * kMaxChunkSamples> added_bytes;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int64_t integer = before;
+    if (!DecimalOf(values[i], exponent, integer)) {
+      if (std::isfinite(values[i])) return false;  // It may be one with another exponent.
+      char* patch = added_bytes.data() + added.size();
+      *patch = static_cast<char>(old_count + i);
+      std::memcpy(patch + 1, &values[i], sizeof(values[i]));
+      added = {added_bytes.data(), added.size() + kPatchBytes};
+      integer = before;
+    }
+    deltas[i] = WrappingSubtract(integer, before);
+    before = integer;
+  }
+  const std::size_t patch_count = old_patches + added.size() / kPatchBytes;
+  if (patch_count > (old_count + count) / kSamplesPerPatch + 1) return false;
+  out.push_back(static_cast<char>(patch_count));
+  out.append(patches);
+  out.append(added);
+  PutVarint(reader.Varint(), out);  // The first integer.
+  return ExtendColumn(ColumnKind::kSigned, reader, old_count - 1, deltas.data(), count, out);
+}
+
+bool ExtendXor(ByteReader& reader, std::size_t old_count, double last, const double* values,
+               std::size_t count, std::string& out) {
+  out.append(reader.Bytes(sizeof(double)));  // The first value.
+  Integers differences;
+  auto before = std::bit_cast<std::uint64_t>(last);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto word = std::bit_cast<std::uint64_t>(values[i]);
+    differences[i] = static_cast<std::int64_t>(word ^ before);
+    before = word;
+  }
+  return ExtendColumn(ColumnKind::kUnsigned, reader, old_count - 1, differences.data(), count, out);
 }
 
 // The count; 0 if the bytes are damaged.
@@ -276,6 +322,53 @@ void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t
   } else {
     PutXor(values, count, out);
   }
+}
+
+bool ExtendChunk(std::string_view bytes, const ChunkEnd& end, const std::int64_t* times_ms,
+                 const double* values, std::size_t count, std::string& out) {
+  ByteReader reader(bytes);
+  const auto old_count = static_cast<std::size_t>(reader.Varint());
+  if (!reader.ok() || old_count == 0 || old_count + count > kMaxChunkSamples) return false;
+  out.clear();
+  PutVarint(old_count + count, out);
+  PutVarint(reader.Varint(), out);  // The first time.
+  Integers deltas;
+  std::int64_t before_ms = end.time_ms;
+  for (std::size_t i = 0; i < count; ++i) {
+    deltas[i] = WrappingSubtract(times_ms[i], before_ms);
+    before_ms = times_ms[i];
+  }
+  if (!ExtendColumn(ColumnKind::kSigned, reader, old_count - 1, deltas.data(), count, out)) {
+    return false;
+  }
+  const auto head = reader.ReadWord<std::uint8_t>();
+  out.push_back(static_cast<char>(head));
+  bool extended = false;
+  switch (static_cast<ValueKind>(head & kKindMask)) {
+    case ValueKind::kXor:
+      extended = ExtendXor(reader, old_count, end.value, values, count, out);
+      break;
+    case ValueKind::kDecimalDelta:
+      extended =
+          ExtendDecimals(reader, old_count, end.value, head >> kKindBits, values, count, out);
+      break;
+    case ValueKind::kDecimal: break;  // Of Effort::kSmallest.
+  }
+  return extended && reader.done();
+}
+
+std::int64_t ChunkFirstTime(std::string_view bytes) {
+  ByteReader reader(bytes);
+  reader.Varint();
+  return UnZigZag(reader.Varint());
+}
+
+std::int64_t ChunkLastTime(std::string_view bytes) {
+  ByteReader reader(bytes);
+  std::int64_t times_ms[kMaxChunkSamples];
+  const std::size_t count = DecodeTimes(reader, times_ms);
+  TOCSIN_CHECK(count > 0);
+  return times_ms[count - 1];
 }
 
 std::size_t ChunkSampleCount(std::string_view bytes) {

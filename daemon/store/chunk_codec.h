@@ -39,6 +39,23 @@ enum class Effort { kSmallest, kQuick };
 void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t count,
                  std::string& out, Effort effort = Effort::kSmallest);
 
+// Of the last sample of a chunk.
+struct ChunkEnd {
+  std::int64_t time_ms = 0;
+  double value = 0;
+};
+
+// Replaces `out` with `bytes`, an encoding of Effort::kQuick that ends with `end`, and
+// `count` later samples behind it, without decoding it: in a fraction of the time, with
+// about as many bytes. Returns false if they do not fit the encoding as it is, or not
+// into a chunk: decode, and encode all anew.
+bool ExtendChunk(std::string_view bytes, const ChunkEnd& end, const std::int64_t* times_ms,
+                 const double* values, std::size_t count, std::string& out);
+
+// Of undamaged bytes: their first and last time.
+std::int64_t ChunkFirstTime(std::string_view bytes);
+std::int64_t ChunkLastTime(std::string_view bytes);
+
 // How many samples the bytes hold; 0 if they are damaged.
 std::size_t ChunkSampleCount(std::string_view bytes);
 

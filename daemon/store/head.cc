@@ -10,7 +10,7 @@ namespace {
 // A page's or a query's series lie all over memory. Each is drawn into the cache this
 // many series before its turn: first the series, later what it points to.
 constexpr std::size_t kSeriesAhead = 16;
-constexpr std::size_t kTailAhead = 8;
+constexpr std::size_t kChunkAhead = 8;
 
 }  // namespace
 
@@ -134,7 +134,7 @@ void Head::FetchAhead(std::span<const model::SeriesSample> samples, std::size_t 
     return slot < slots_.size() ? slots_[slot].get() : nullptr;
   };
   if (const Series* series = series_at(at + kSeriesAhead)) series->Fetch();
-  if (const Series* series = series_at(at + kTailAhead)) series->FetchTail();
+  if (const Series* series = series_at(at + kChunkAhead)) series->FetchForAppend();
 }
 
 Head::Appended Head::Append(std::span<const model::SeriesSample> samples, std::int64_t now_ms) {
@@ -261,7 +261,7 @@ std::optional<std::int64_t> Head::Read(const Series& series, const Series* soon,
   Mutex& mutex = StripeOf(SlotOf(series.ref_id()));
   MutexLock stripe(mutex);
   if (soon != nullptr && &StripeOf(SlotOf(soon->ref_id())) == &mutex) soon->FetchSamples();
-  if (series.has_history() && !series.OpenChunkCovers(range.from_ms)) {
+  if (series.has_history() && !series.MemoryCovers(range.from_ms)) {
     const std::int64_t memory_from_ms = series.memory_from_ms();
     if (range.from_ms < memory_from_ms && series.first_ms() < memory_from_ms) {
       return memory_from_ms;
@@ -275,7 +275,7 @@ bool Head::ReadLastOfTail(const Series& series, const Series* soon, model::TimeR
                           model::Sample& out) const {
   Mutex& mutex = StripeOf(SlotOf(series.ref_id()));
   MutexLock stripe(mutex);
-  if (soon != nullptr && &StripeOf(SlotOf(soon->ref_id())) == &mutex) soon->FetchTail();
+  if (soon != nullptr && &StripeOf(SlotOf(soon->ref_id())) == &mutex) soon->Fetch();
   return series.ReadLastOfTail(range, out);
 }
 

@@ -99,8 +99,8 @@ std::vector<Head::UnsavedChunk> Head::UnsavedChunks(Slot& from, std::size_t limi
       const Series& series = *slots_[from];
       for (const SealedChunk& chunk : series.chunks()) {
         if (chunk.saved) continue;
-        unsaved.push_back({from, series.ref_id(), series.history_id(), chunk.first_ms,
-                           chunk.last_ms, chunk.sealed_at_ms, chunk.samples,
+        unsaved.push_back({from, series.ref_id(), series.history_id(), chunk.first_ms(),
+                           chunk.last_ms, chunk.sealed_at_ms, static_cast<int>(chunk.samples),
                            std::string(chunk.bytes()),
                            series.registered() ? std::nullopt : std::optional(series.labels())});
       }

@@ -22,6 +22,17 @@ struct Samples {
   std::array<double, kMaxChunkSamples> values{};
 };
 
+void CheckHolds(std::string_view encoded, const Samples& in, std::size_t count) {
+  TOCSIN_CHECK(ChunkSampleCount(encoded) == count);
+  Samples out;
+  TOCSIN_CHECK(DecodeChunk(encoded, out.times_ms.data(), out.values.data()) == count);
+  for (std::size_t i = 0; i < count; ++i) {
+    TOCSIN_CHECK(in.times_ms[i] == out.times_ms[i]);
+    TOCSIN_CHECK(std::bit_cast<std::uint64_t>(in.values[i]) ==
+                 std::bit_cast<std::uint64_t>(out.values[i]));
+  }
+}
+
 void CheckEncoding(std::string_view bytes) {
   constexpr std::size_t kSampleBytes = 16;
   const std::size_t count = std::min(bytes.size() / kSampleBytes, kMaxChunkSamples);
@@ -36,13 +47,15 @@ void CheckEncoding(std::string_view bytes) {
   if (std::adjacent_find(in.times_ms.begin(), end) != end) return;
   std::string encoded;
   EncodeChunk(in.times_ms.data(), in.values.data(), count, encoded);
-  TOCSIN_CHECK(ChunkSampleCount(encoded) == count);
-  Samples out;
-  TOCSIN_CHECK(DecodeChunk(encoded, out.times_ms.data(), out.values.data()) == count);
-  for (std::size_t i = 0; i < count; ++i) {
-    TOCSIN_CHECK(in.times_ms[i] == out.times_ms[i]);
-    TOCSIN_CHECK(std::bit_cast<std::uint64_t>(in.values[i]) ==
-                 std::bit_cast<std::uint64_t>(out.values[i]));
+  CheckHolds(encoded, in, count);
+  // The same, the second half behind the first.
+  const std::size_t half = count / 2;
+  if (half == 0) return;
+  EncodeChunk(in.times_ms.data(), in.values.data(), half, encoded, Effort::kQuick);
+  std::string extended;
+  if (ExtendChunk(encoded, {in.times_ms[half - 1], in.values[half - 1]}, &in.times_ms[half],
+                  &in.values[half], count - half, extended)) {
+    CheckHolds(extended, in, count);
   }
 }
 

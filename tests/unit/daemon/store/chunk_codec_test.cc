@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -27,20 +28,25 @@ struct Series {
   std::vector<double> values;
 };
 
-// Encodes, decodes, and compares every bit. Returns the bytes.
-std::string MustRoundTrip(const Series& series) {
-  std::string bytes;
-  EncodeChunk(series.times.data(), series.values.data(), series.times.size(), bytes);
+// Decodes, and compares every bit with the first `count` samples.
+void ExpectHolds(const std::string& bytes, const Series& series, std::size_t count) {
   ChunkColumns back;
   back.count = DecodeChunk(bytes, back.times_ms, back.values);
-  EXPECT_EQ(back.count, series.times.size());
-  EXPECT_EQ(ChunkSampleCount(bytes), series.times.size());
+  EXPECT_EQ(back.count, count);
+  EXPECT_EQ(ChunkSampleCount(bytes), count);
   for (std::size_t i = 0; i < back.count; ++i) {
     EXPECT_EQ(back.times_ms[i], series.times[i]) << "time " << i;
     EXPECT_EQ(std::bit_cast<std::uint64_t>(back.values[i]),
               std::bit_cast<std::uint64_t>(series.values[i]))
         << "value " << i << ": " << back.values[i] << " for " << series.values[i];
   }
+}
+
+// Encodes, decodes, and compares every bit. Returns the bytes.
+std::string MustRoundTrip(const Series& series) {
+  std::string bytes;
+  EncodeChunk(series.times.data(), series.values.data(), series.times.size(), bytes);
+  ExpectHolds(bytes, series, series.times.size());
   return bytes;
 }
 
@@ -117,6 +123,67 @@ TEST(ChunkCodecTest, EveryLengthOfEveryShapeComesBack) {
       }
     }
   }
+}
+
+// Samples come a few at a time; what does not fit is encoded anew, as the store does it.
+TEST(ChunkCodecTest, AnExtendedChunkHoldsWhatOneMadeAtOnceHolds) {
+  std::mt19937_64 random(5);
+  double counter = 5000;
+  struct Shape {
+    std::function<double()> next;
+    double least_extended = 0;  // Of all extensions: else nothing is gained.
+  };
+  const std::vector<Shape> shapes = {
+      {[] { return 7.0; }, 0.95},
+      {[&] { return counter += static_cast<double>(random() % 50); }, 0.8},
+      {[&] { return static_cast<double>(random() % 100000) / 1000; }, 0.8},
+      {[&] { return static_cast<double>(random()) / 3; }, 0.8},
+      {[&] { return std::bit_cast<double>(random()); }, 0.8},
+      {[&] { return random() % 3 == 0 ? model::StaleMarker() : 5.5; }, 0},
+      {[&] { return random() % 30 == 0 ? model::StaleMarker() : counter += 3; }, 0.5},
+      {[&] { return random() % 20 == 0 ? 1e18 : static_cast<double>(random() % 4); }, 0},
+      {[&] { return std::ldexp(1.0, static_cast<int>(random() % 2000) - 1000); }, 0},
+  };
+  for (const Shape& shape : shapes) {
+    int extended = 0;
+    int extensions = 0;
+    for (int round = 0; round < 40; ++round) {
+      const Series series = Polled(kMaxChunkSamples, round % 2 == 0 ? 0 : 5, random, shape.next);
+      std::size_t count = 1 + random() % 8;
+      std::string bytes;
+      EncodeChunk(series.times.data(), series.values.data(), count, bytes, Effort::kQuick);
+      while (count < kMaxChunkSamples) {
+        const std::size_t more = std::min(1 + random() % 6, kMaxChunkSamples - count);
+        const ChunkEnd end{series.times[count - 1], series.values[count - 1]};
+        std::string longer;
+        ++extensions;
+        if (ExtendChunk(bytes, end, &series.times[count], &series.values[count], more, longer)) {
+          ++extended;
+        } else {
+          EncodeChunk(series.times.data(), series.values.data(), count + more, longer,
+                      Effort::kQuick);
+        }
+        count += more;
+        bytes = longer;
+        ExpectHolds(bytes, series, count);
+        ASSERT_FALSE(HasFailure()) << "after " << count << " samples";
+        EXPECT_EQ(ChunkFirstTime(bytes), series.times[0]);
+        EXPECT_EQ(ChunkLastTime(bytes), series.times[count - 1]);
+      }
+    }
+    EXPECT_GE(extended, shape.least_extended * extensions) << "shape " << &shape - shapes.data();
+  }
+}
+
+TEST(ChunkCodecTest, AFullChunkIsNotExtended) {
+  std::mt19937_64 random(6);
+  const Series series = Polled(kMaxChunkSamples, 0, random, [] { return 1.0; });
+  std::string bytes;
+  std::string longer;
+  EncodeChunk(series.times.data(), series.values.data(), kMaxChunkSamples, bytes, Effort::kQuick);
+  const std::int64_t time_ms = series.times.back() + 1;
+  const double value = 1;
+  EXPECT_FALSE(ExtendChunk(bytes, {series.times.back(), 1}, &time_ms, &value, 1, longer));
 }
 
 TEST(ChunkCodecTest, APartOfAChunkReadsAsTheSameSamples) {

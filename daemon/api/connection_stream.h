@@ -23,7 +23,8 @@ class ConnectionStream final : public httplib::Stream {
   // Does not own the socket.
   ConnectionStream(int fd, Limits limits) : fd_(fd), limits_(limits) {}
 
-  // Whether a request, or the end of the connection, is there within `limit`.
+  // Whether a request, or the end of the connection, is there within `limit`. Requires:
+  // limit > 0.
   bool WaitForRequest(Millis limit);
   // Sends what has been gathered. False if the other side does not take it.
   bool Flush();
@@ -48,6 +49,7 @@ class ConnectionStream final : public httplib::Stream {
 
   const int fd_;
   const Limits limits_;
+  Millis wait_limit_{};  // The socket's, for receiving; 0: not set yet.
   std::string out_;
   std::array<char, 16 << 10> in_;
   std::size_t in_begin_ = 0;

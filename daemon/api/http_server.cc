@@ -23,7 +23,8 @@
 namespace tocsin::api {
 namespace {
 
-constexpr time_t kKeepAliveSeconds = 1;  // An idle connection holds a worker.
+constexpr time_t kKeepAliveSeconds = 1;       // An idle connection holds a worker,
+constexpr std::size_t kRequestsKept = 1'000;  // and so does a busy one; each may ask this often.
 constexpr time_t kReadSeconds = 10;
 constexpr time_t kWriteSeconds = 30;
 constexpr std::string_view kApiPrefix = "/api/v1/";
@@ -44,10 +45,30 @@ class OnSocket : public Base {
 // library's handlers know no connection to say it to.
 thread_local bool leaves_unread = false;
 
+// The workers, and how many connections they have or are to have.
+class Workers final : public httplib::ThreadPool {
+ public:
+  explicit Workers(std::atomic<int>& connections)
+      : ThreadPool(HttpServer::kWorkers), connections_(connections) {}
+
+  void enqueue(std::function<void()> serve) override {
+    ++connections_;
+    ThreadPool::enqueue([this, serve = std::move(serve)] {
+      serve();
+      --connections_;
+    });
+  }
+
+ private:
+  std::atomic<int>& connections_;
+};
+
 // Without TLS: connections are ConnectionStreams.
 class PlainServer final : public OnSocket<httplib::Server> {
  public:
-  using OnSocket::OnSocket;
+  explicit PlainServer(int fd) : OnSocket(fd) {
+    new_task_queue = [this] { return new Workers(connections_); };
+  }
 
  private:
   bool process_and_close_socket(socket_t fd) override {
@@ -58,9 +79,10 @@ class PlainServer final : public OnSocket<httplib::Server> {
     leaves_unread = false;
     for (std::size_t left = keep_alive_max_count_; fine && !closed && left > 0; --left) {
       if (!AwaitRequest(stream)) break;
-      fine = process_request(stream, left == 1, closed, nullptr);
+      const bool last = left == 1 || connections_ > HttpServer::kWorkers;  // Others wait.
+      fine = process_request(stream, last, closed, nullptr);
       fine = stream.Flush() && fine;
-      closed = closed || leaves_unread;
+      closed = closed || last || leaves_unread;
     }
     // To close with bytes unread would reset the connection, and the answer with it.
     shutdown(fd, SHUT_WR);
@@ -79,6 +101,8 @@ class PlainServer final : public OnSocket<httplib::Server> {
     }
     return false;
   }
+
+  std::atomic<int> connections_ = 0;
 };
 
 // "GET POST", as endpoints say it, as the header Allow does: "GET, OPTIONS, POST".
@@ -117,6 +141,7 @@ class HttpServer::Rep {
     } else {
       server = std::make_unique<OnSocket<httplib::SSLServer>>(fd, config.tls_cert_file.c_str(),
                                                               config.tls_key_file.c_str());
+      server->new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };
       if (!server->is_valid()) {
         close(fd);
         return Error{ErrorCode::kInvalidArgument,
@@ -148,8 +173,8 @@ class HttpServer::Rep {
 
  private:
   void SetUp(httplib::Server& server) {
-    server.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };
     server.set_keep_alive_timeout(kKeepAliveSeconds);
+    server.set_keep_alive_max_count(kRequestsKept);
     server.set_read_timeout(kReadSeconds);
     server.set_write_timeout(kWriteSeconds);
     // Bodies are bounded where they are read, by their endpoint.

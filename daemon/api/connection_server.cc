@@ -4,9 +4,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <functional>
 #include <utility>
 
 #include "daemon/api/connection_stream.h"
+#include "daemon/api/http_server.h"
 
 namespace tocsin::api {
 namespace {
@@ -18,12 +21,31 @@ constexpr ConnectionStream::Limits kLimits{std::chrono::seconds(10), std::chrono
 // library's handlers know no connection to say it to.
 thread_local bool leaves_unread = false;
 
+// The workers, and how many connections they have or are to have.
+class Workers final : public httplib::ThreadPool {
+ public:
+  explicit Workers(std::atomic<int>& connections)
+      : ThreadPool(HttpServer::kWorkers), connections_(connections) {}
+
+  void enqueue(std::function<void()> serve) override {
+    ++connections_;
+    ThreadPool::enqueue([this, serve = std::move(serve)] {
+      serve();
+      --connections_;
+    });
+  }
+
+ private:
+  std::atomic<int>& connections_;
+};
+
 template <class Base>
 class OnSocket : public Base {
  public:
   template <class... Args>
   explicit OnSocket(int fd, Args&&... args) : Base(std::forward<Args>(args)...) {
     this->svr_sock_ = fd;
+    this->new_task_queue = [this] { return new Workers(connections_); };
   }
 
  protected:
@@ -33,9 +55,10 @@ class OnSocket : public Base {
     leaves_unread = false;
     for (std::size_t left = this->keep_alive_max_count_; fine && !closed && left > 0; --left) {
       if (!AwaitRequest(stream)) break;
-      fine = this->process_request(stream, left == 1, closed, nullptr);
+      const bool last = left == 1 || connections_ > HttpServer::kWorkers;  // Others wait.
+      fine = this->process_request(stream, last, closed, nullptr);
       fine = stream.Flush() && fine;
-      closed = closed || leaves_unread;
+      closed = closed || last || leaves_unread;
     }
     stream.SayGoodbye();
     // To close with bytes unread would reset the connection, and the answer with it.
@@ -54,6 +77,8 @@ class OnSocket : public Base {
     }
     return false;
   }
+
+  std::atomic<int> connections_ = 0;
 };
 
 class PlainServer final : public OnSocket<httplib::Server> {

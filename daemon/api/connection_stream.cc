@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -32,6 +33,24 @@ bool ConnectionStream::WaitFor(short event, Millis limit) const {
 
 bool ConnectionStream::IsThere() const {
   return in_begin_ < in_end_ || (tls_ != nullptr && SSL_pending(tls_) > 0);
+}
+
+// Without TLS in one system call, as the wait is what a request costs most.
+bool ConnectionStream::WaitForRequest(Millis limit) {
+  if (IsThere()) return true;
+  if (tls_ != nullptr) return WaitFor(POLLIN, limit);
+  if (limit != wait_limit_) {
+    const timeval wait{limit.count() / 1000, limit.count() % 1000 * 1000};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    wait_limit_ = limit;
+  }
+  ssize_t received = 0;
+  do received = recv(fd_, in_.data(), in_.size(), 0);
+  while (received < 0 && errno == EINTR);
+  if (received < 0) return errno != EAGAIN && errno != EWOULDBLOCK;
+  in_begin_ = 0;
+  in_end_ = static_cast<std::size_t>(received);  // 0 at the end: read() is told so again.
+  return true;
 }
 
 bool ConnectionStream::WaitForRequest(Millis limit) { return IsThere() || WaitFor(POLLIN, limit); }

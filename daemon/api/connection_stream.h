@@ -29,7 +29,8 @@ class ConnectionStream final : public httplib::Stream {
   // The server's side of the handshake. Requires: a TLS session.
   bool AcceptTls();
 
-  // Whether a request, or the end of the connection, is there within `limit`.
+  // Whether a request, or the end of the connection, is there within `limit`. Requires:
+  // limit > 0.
   bool WaitForRequest(Millis limit);
   // Sends what has been gathered. False if the other side does not take it.
   bool Flush();
@@ -63,6 +64,7 @@ class ConnectionStream final : public httplib::Stream {
   const Limits limits_;
   ssl_st* const tls_;
   bool broken_ = false;  // The session: nothing can be said in it any more.
+  Millis wait_limit_{};  // The socket's, for receiving; 0: not set yet.
   std::string out_;
   std::array<char, 16 << 10> in_;
   std::size_t in_begin_ = 0;

@@ -50,29 +50,26 @@ constexpr std::array kEndpoints = {
     Endpoint{"GET", "/sd", Load::kLight, false, AnswerServiceDiscovery},
 };
 
-std::vector<std::string_view> Segments(std::string_view path) {
-  std::vector<std::string_view> segments;
-  while (!path.empty()) {
-    const std::size_t slash = path.find('/', 1);
-    segments.push_back(path.substr(0, slash));
-    path = slash == path.npos ? std::string_view() : path.substr(slash);
-  }
-  return segments;
+// "/api/v1/query" gives "/api" and leaves "/v1/query".
+std::string_view TakeSegment(std::string_view& path) {
+  const std::string_view segment = path.substr(0, path.find('/', 1));
+  path.remove_prefix(segment.size());
+  return segment;
 }
 
 // Adds the parameters of `pattern` to `found` if `path` fits it.
-bool PathFits(const std::vector<std::string_view>& pattern,
-              const std::vector<std::string_view>& path,
+bool PathFits(std::string_view pattern, std::string_view path,
               std::vector<std::pair<std::string, std::string>>& found) {
-  if (pattern.size() != path.size()) return false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i].starts_with("/{")) {
-      found.emplace_back(pattern[i].substr(2, pattern[i].size() - 3), path[i].substr(1));
-    } else if (pattern[i] != path[i]) {
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = TakeSegment(pattern);
+    const std::string_view segment = TakeSegment(path);
+    if (wanted.starts_with("/{")) {
+      found.emplace_back(wanted.substr(2, wanted.size() - 3), segment.substr(1));
+    } else if (wanted != segment) {
       return false;
     }
   }
-  return true;
+  return pattern.empty() && path.empty();
 }
 
 bool Allows(std::string_view methods, std::string_view method) {
@@ -86,11 +83,10 @@ bool Allows(std::string_view methods, std::string_view method) {
 std::span<const Endpoint> Endpoints() { return kEndpoints; }
 
 Match FindEndpoint(Request& request) {
-  const auto path = Segments(request.path);
   Match match;
   for (const Endpoint& endpoint : kEndpoints) {
     std::vector<std::pair<std::string, std::string>> found;
-    if (!PathFits(Segments(endpoint.path), path, found)) continue;
+    if (!PathFits(endpoint.path, request.path, found)) continue;
     match.endpoint = &endpoint;
     match.method_allowed = Allows(endpoint.methods, request.method);
     if (!match.method_allowed) continue;  // Another row may take this method.

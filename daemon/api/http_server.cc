@@ -22,6 +22,7 @@
 namespace tocsin::api {
 namespace {
 
+constexpr std::size_t kRequestsKept = 1'000;  // A busy connection holds a worker too.
 constexpr std::string_view kApiPrefix = "/api/v1/";
 constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
 
@@ -87,7 +88,7 @@ class HttpServer::Rep {
 
  private:
   void SetUp(httplib::Server& server) {
-    server.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };
+    server.set_keep_alive_max_count(kRequestsKept);
     // Bodies are bounded where they are read, by their endpoint.
     server.set_payload_max_length(std::numeric_limits<std::size_t>::max());
     const auto with_body = [this](const httplib::Request& request, httplib::Response& response,

@@ -93,15 +93,15 @@ TEST_F(ConnectionStreamTest, WhoHungUpCostsNoSignal) {
 TEST_F(ConnectionStreamTest, ReadsWhatCameInPiecesOfAnySize) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   Ask("request");
-  EXPECT_TRUE(stream.WaitForRequest(Millis(0)));
+  EXPECT_TRUE(stream.WaitForRequest(Millis(1)));
   std::string text(3, ' ');
   EXPECT_EQ(stream.read(text.data(), 3), 3);
   EXPECT_EQ(text, "req");
-  EXPECT_TRUE(stream.WaitForRequest(Millis(0))) << "the rest of it is here already";
+  EXPECT_TRUE(stream.WaitForRequest(Millis(1))) << "the rest of it is here already";
   text.assign(10, ' ');
   EXPECT_EQ(stream.read(text.data(), 10), 4);
   EXPECT_EQ(text.substr(0, 4), "uest");
-  EXPECT_FALSE(stream.WaitForRequest(Millis(0)));
+  EXPECT_FALSE(stream.WaitForRequest(Millis(1)));
 }
 
 // "100 Continue" must arrive before the body that waits for it can come.
@@ -117,7 +117,7 @@ TEST_F(ConnectionStreamTest, TheEndIsNotAnError) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   HangUp();
   char byte = 0;
-  EXPECT_TRUE(stream.WaitForRequest(Millis(0)));
+  EXPECT_TRUE(stream.WaitForRequest(Millis(1)));
   EXPECT_EQ(stream.read(&byte, 1), 0);
 }
 

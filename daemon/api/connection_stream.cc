@@ -53,8 +53,6 @@ bool ConnectionStream::WaitForRequest(Millis limit) {
   return true;
 }
 
-bool ConnectionStream::WaitForRequest(Millis limit) { return IsThere() || WaitFor(POLLIN, limit); }
-
 bool ConnectionStream::is_readable() const { return IsThere() || WaitFor(POLLIN, limits_.read); }
 
 bool ConnectionStream::is_writable() const { return WaitFor(POLLOUT, limits_.write); }

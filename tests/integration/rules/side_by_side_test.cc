@@ -346,6 +346,9 @@ TEST_F(RulesSideBySideTest, TheSameAlertsTransitionsGroupsAndBodies) {
   for (const Side* side : {&theirs_, &ours_}) {
     ASSERT_TRUE(WaitUntil([&] { return Vector(*side, "pulse and on() load").size() == 1; }))
         << side->name << " does not see the page";
+    // Absent before the first poll, perhaps for longer than its `for`.
+    ASSERT_TRUE(WaitUntil([&] { return Vector(*side, "ALERTS{alertname=\"Gone\"}").empty(); }))
+        << side->name;
   }
   page_.Begin();
   ASSERT_TRUE(WaitForSecond(7));

@@ -69,9 +69,13 @@ class Database {
     int cache_kib = 512;
     // Reads the whole file once; off for large files whose owner checks what it reads.
     bool quick_check = true;
+    // Opens what is there and changes nothing: for readers of a file that another
+    // process may be writing. `durability` and `quick_check` then mean nothing.
+    bool read_only = false;
   };
 
-  // Opens or creates the file with mode 0600.
+  // Opens or creates the file with mode 0600. With `read_only` a file that is not there
+  // is kNotFound.
   // Errors: kIoError, kPermissionDenied, kCorruption (not a database, or its
   // quick_check fails; the file is left untouched), kUnavailable (busy).
   static Result<std::unique_ptr<Database>> Open(const Options& options);

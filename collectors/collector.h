@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "collectors/advice.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/config_node.h"
 #include "daemon/base/file_system.h"
@@ -93,6 +94,9 @@ struct ParsedTarget {
   bool honor_labels = false;
   // Called once when the target starts; the configuration is captured by value.
   std::function<AnyCollector(const CollectorEnvironment&)> make;
+  // Looks what the daemon would not see of the target, and why: on connections of its
+  // own, within the context's deadline. Empty: a collection tells all there is to know.
+  std::function<Examination(const CollectorEnvironment&, const CollectContext&)> examine;
 };
 
 struct CollectorKind {
@@ -106,6 +110,8 @@ struct CollectorKind {
   // Reads the kind's own keys from a target's map. Poll has asked for the common
   // ones (name, interval, timeout, labels, job, instance) and calls Finish() after.
   ParsedTarget (*parse)(ConfigReader& reader, FileSystem& files);
+  // How its rights are granted; null: it needs none.
+  const KindSetup* setup = nullptr;
 };
 
 }  // namespace tocsin::collectors

@@ -17,12 +17,12 @@ using std::chrono::seconds;
 
 constexpr std::array kKinds = {
     CollectorKind{"postgres", "pg_up", "Whether the last collection from PostgreSQL succeeded.",
-                  seconds(5), postgres::ParsePostgresTarget},
+                  seconds(5), postgres::ParsePostgresTarget, &postgres::kSetup},
     CollectorKind{"pgbouncer", "pgbouncer_up",
                   "Whether the last collection from PgBouncer's console succeeded.", seconds(5),
-                  pgbouncer::ParsePgbouncerTarget},
+                  pgbouncer::ParsePgbouncerTarget, &pgbouncer::kSetup},
     CollectorKind{"redis", "redis_up", "Whether the last collection from Redis succeeded.",
-                  seconds(5), redis::ParseRedisTarget},
+                  seconds(5), redis::ParseRedisTarget, &redis::kSetup},
     CollectorKind{"http", "", "", seconds(10), http::ParseHttpTarget},
     CollectorKind{"tcp", "", "", seconds(5), http::ParseTcpTarget},
     CollectorKind{"prometheus", "", "", seconds(5), prometheus::ParsePrometheusTarget},

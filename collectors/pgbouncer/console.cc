@@ -170,7 +170,16 @@ Result<> Console::AwaitResult(const Deadline& deadline, const AnswerMeter& meter
 
 Result<std::int64_t> Console::Show(std::string_view what, const Deadline& deadline,
                                    const std::function<void(const Row&)>& on_row) {
-  std::string query = fmt::format("SHOW {}", what);
+  return Ask(fmt::format("SHOW {}", what), deadline, on_row);
+}
+
+Result<> Console::Run(std::string_view command, const Deadline& deadline) {
+  TOCSIN_RETURN_IF_ERROR(Ask(std::string(command), deadline, [](const Row&) {}));
+  return {};
+}
+
+Result<std::int64_t> Console::Ask(const std::string& query, const Deadline& deadline,
+                                  const std::function<void(const Row&)>& on_row) {
   if (auto sent = Send(query, deadline); !sent.ok()) return Break(sent.error().WithContext(query));
   const AnswerMeter meter(PQsocket(connection_.get()));
   std::int64_t rows = 0;

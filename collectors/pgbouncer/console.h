@@ -65,6 +65,9 @@ class Console {
   Result<std::int64_t> Show(std::string_view what, const Deadline& deadline,
                             const std::function<void(const Row&)>& on_row);
 
+  // Runs a command that answers no rows (RELOAD). Errors: as Show.
+  Result<> Run(std::string_view command, const Deadline& deadline);
+
   bool broken() const { return broken_; }
 
   // True if PgBouncer has closed the connection, or spoken unasked, since the last Show.
@@ -80,6 +83,8 @@ class Console {
   explicit Console(std::unique_ptr<pg_conn, Closer> connection);
 
   Result<> LogIn(const Deadline& deadline);
+  Result<std::int64_t> Ask(const std::string& query, const Deadline& deadline,
+                           const std::function<void(const Row&)>& on_row);
   Result<> Send(const std::string& query, const Deadline& deadline);
   // Waits until a result, or the end of the answer, can be taken without blocking.
   Result<> AwaitResult(const Deadline& deadline, const AnswerMeter& meter, std::string_view doing);

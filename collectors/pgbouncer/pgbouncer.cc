@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <libpq-fe.h>
-
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "collectors/pgbouncer/console.h"
+#include "collectors/pgbouncer/console_dsn.h"
 #include "collectors/pgbouncer/subjects.h"
 #include "daemon/base/text.h"
 
@@ -82,79 +80,6 @@ class PgbouncerCollector : public Collector {
   std::unique_ptr<Console> console_;  // Null between a failure and the next collection.
 };
 
-struct OptionsFree {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
-
-std::optional<std::uint16_t> ParsePort(std::string_view text) {
-  auto port = ParseInt(text);
-  if (!port.has_value() || *port < 1 || *port > 65535) return std::nullopt;
-  return static_cast<std::uint16_t>(*port);
-}
-
-// Takes one keyword of the dsn; what is wrong with it, or empty.
-std::string TakeKeyword(std::string_view keyword, const std::string& value,
-                        ConsoleAddress& address) {
-  if (keyword == "host" || keyword == "hostaddr") {
-    if (value.find(',') != std::string::npos) {
-      return "names several hosts; each PgBouncer is a target of its own";
-    }
-    if (keyword == "host" || address.host.empty()) address.host = value;
-  } else if (keyword == "port") {
-    auto port = ParsePort(value);
-    if (!port.has_value()) return "port must be between 1 and 65535";
-    address.port = *port;
-  } else if (keyword == "password") {
-    address.password = Secret(value);
-  } else if (keyword == "options") {
-    return "PgBouncer's console takes no \"options\"";
-  } else if (keyword == "replication") {
-    return "PgBouncer's console takes no \"replication\"";
-  } else {
-    address.parameters.emplace_back(keyword, value);
-  }
-  return {};
-}
-
-bool HasParameter(const ConsoleAddress& address, std::string_view name) {
-  for (const auto& [key, value] : address.parameters) {
-    if (key == name) return true;
-  }
-  return false;
-}
-
-void AddDefaults(ConsoleAddress& address) {
-  constexpr std::pair<std::string_view, std::string_view> kDefaults[] = {
-      {"dbname", "pgbouncer"},
-      {"application_name", "tocsin"},
-      {"gssencmode", "disable"},  // Kerberos would look names up without a deadline.
-  };
-  if (address.host.empty()) address.host = "/var/run/postgresql";
-  for (const auto& [key, value] : kDefaults) {
-    if (!HasParameter(address, key)) address.parameters.emplace_back(key, value);
-  }
-}
-
-ConsoleAddress ParseDsn(ConfigReader& reader, const std::string& dsn) {
-  ConsoleAddress address;
-  char* message = nullptr;
-  std::unique_ptr<PQconninfoOption, OptionsFree> options(PQconninfoParse(dsn.c_str(), &message));
-  PQfreemem(message);  // Not shown: it quotes the dsn, which may hold a password.
-  if (options == nullptr) {
-    reader.Fail("dsn",
-                "not a connection string (write \"host=… port=6432 user=… dbname=pgbouncer\" or "
-                "\"postgresql://user@host:6432/pgbouncer\")");
-    return address;
-  }
-  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-    if (option->val == nullptr || *option->val == '\0') continue;
-    std::string wrong = TakeKeyword(option->keyword, option->val, address);
-    if (!wrong.empty()) reader.Fail("dsn", wrong);
-  }
-  AddDefaults(address);
-  return address;
-}
-
 }  // namespace
 
 ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
@@ -163,7 +88,14 @@ ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   constexpr Names kNames[] = {Names::k012, Names::k010, Names::kAll};
   const Names names = kNames[reader.Choice("names", {"0.12", "0.10", "all"}, 0)];
   ConsoleAddress address;
-  if (!dsn.empty()) address = ParseDsn(reader, dsn);
+  if (!dsn.empty()) {
+    auto parsed = ParseConsoleDsn(dsn);
+    if (parsed.ok()) {
+      address = *std::move(parsed);
+    } else {
+      reader.Fail("dsn", parsed.error().message);
+    }
+  }
   if (!password.empty()) address.password = std::move(password);
 
   ParsedTarget target;
@@ -174,6 +106,11 @@ ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   for (const auto& [key, value] : address.parameters) {
     if (key == "dbname") target.address = target.instance + "/" + value;
   }
+  target.examine = [address, names](const CollectorEnvironment&, const CollectContext& context) {
+    PgbouncerCollector collector(address, names);
+    return ExamineByCollecting(collector, context,
+                               [&](const Error& error) { return RemedyFor(address, error); });
+  };
   target.make = [address, names](const CollectorEnvironment&) -> AnyCollector {
     return std::make_unique<PgbouncerCollector>(address, names);
   };

@@ -14,4 +14,7 @@ namespace tocsin::collectors::pgbouncer {
 // Errors go into the reader's list and never quote the dsn.
 ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files);
 
+// A line of stats_users and an entry of the auth_file.
+extern const KindSetup kSetup;
+
 }  // namespace tocsin::collectors::pgbouncer

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "collectors/postgres/advice.h"
 #include "collectors/postgres/collector.h"
 #include "collectors/postgres/postgres_config.h"
 
@@ -16,6 +17,10 @@ ParsedTarget ParsePostgresTarget(ConfigReader& reader, FileSystem& files) {
   for (const auto& [keyword, value] : options.connection) {
     if (keyword == "dbname") target.address += "/" + value;
   }
+  target.examine = [options](const CollectorEnvironment& environment,
+                             const CollectContext& context) {
+    return Examine(options, environment, context);
+  };
   target.make = [options = std::move(options)](const CollectorEnvironment& environment) {
     return AnyCollector(std::make_unique<PostgresCollector>(options, environment));
   };

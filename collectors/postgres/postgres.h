@@ -12,4 +12,7 @@ namespace tocsin::collectors::postgres {
 // any credential; the target is then only good for being thrown away.
 ParsedTarget ParsePostgresTarget(ConfigReader& reader, FileSystem& files);
 
+// A role with LOGIN and pg_monitor, and the extension pg_stat_statements.
+extern const KindSetup kSetup;
+
 }  // namespace tocsin::collectors::postgres

@@ -245,6 +245,34 @@ std::vector<KeyPolicy> ParseKeyPolicies(ConfigReader& reader) {
   return policies;
 }
 
+// How to mend a refusal of Redis'; empty if something else is wrong.
+std::string RemedyFor(const RedisAddress& address, const Error& error) {
+  const auto says = [&](std::string_view words) {
+    return error.message.find(words) != std::string::npos;
+  };
+  const std::string cli = !address.unix_path.empty()
+                              ? fmt::format("redis-cli -s {}", address.unix_path)
+                              : fmt::format("redis-cli -h {} -p {}{}", address.host, address.port,
+                                            address.use_tls ? " --tls" : "");
+  const auto rights = error.message.find("ACL SETUSER … ");
+  if (rights != std::string::npos) {
+    return fmt::format("{} ACL SETUSER {} {}", cli, address.user.empty() ? "default" : address.user,
+                       error.message.substr(rights + std::string_view("ACL SETUSER … ").size()));
+  }
+  if (error.code == ErrorCode::kPermissionDenied || says("NOAUTH") || says("NOPERM")) {
+    return fmt::format(
+        "sudo tocsin setup redis --role {} --password-file /etc/tocsin/redis.password --url {} "
+        "--administrator-password-file FILE --apply, and user: {} with password_file: "
+        "/etc/tocsin/redis.password beside the url",
+        address.user.empty() ? "tocsin" : address.user,
+        address.unix_path.empty()
+            ? fmt::format("{}://{}", address.use_tls ? "rediss" : "redis", address.Instance())
+            : "unix://" + address.unix_path,
+        address.user.empty() ? "tocsin" : address.user);
+  }
+  return {};
+}
+
 }  // namespace
 
 ParsedTarget ParseRedisTarget(ConfigReader& reader, FileSystem& files) {
@@ -282,6 +310,11 @@ ParsedTarget ParseRedisTarget(ConfigReader& reader, FileSystem& files) {
       : address.use_tls          ? "rediss://"
                                  : "redis://",
       target.instance, address.database == 0 ? "" : fmt::format(" database {}", address.database));
+  target.examine = [address, policies](const CollectorEnvironment&, const CollectContext& context) {
+    RedisCollector collector(address, policies);
+    return ExamineByCollecting(collector, context,
+                               [&](const Error& error) { return RemedyFor(address, error); });
+  };
   target.make = [address, policies](const CollectorEnvironment&) -> AnyCollector {
     return std::make_unique<RedisCollector>(address, policies);
   };

@@ -18,4 +18,7 @@ namespace tocsin::collectors::redis {
 // Errors go into the reader's list and never quote the url.
 ParsedTarget ParseRedisTarget(ConfigReader& reader, FileSystem& files);
 
+// An ACL user with exactly the commands that are used.
+extern const KindSetup kSetup;
+
 }  // namespace tocsin::collectors::redis

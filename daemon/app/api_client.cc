@@ -78,9 +78,8 @@ Result<std::string> Exchange(const DaemonAddress& address, HttpRequest request) 
 
 }  // namespace
 
-void AddAddressOptions(CLI::App& command, DaemonAddress& address) {
-  command.add_option("--url", address.url, "The daemon: http://…, https://… or unix:/path")
-      ->capture_default_str();
+void AddAddressOptions(CLI::App& command, DaemonAddress& address, const std::string& url_help) {
+  command.add_option("--url", address.url, url_help)->capture_default_str();
   auto* token =
       command.add_option("--token-file", address.token_file, "File with the daemon's bearer token");
   auto* user = command.add_option("--user", address.user, "User for basic authentication");
@@ -118,6 +117,18 @@ Result<std::string> ChangeThroughDaemon(const DaemonAddress& address, const std:
   request.url += path;
   if (!json.empty()) request.headers.emplace_back("Content-Type", "application/json");
   request.body = json;
+  return Exchange(address, std::move(request));
+}
+
+Result<std::string> PostToDaemon(const DaemonAddress& address, const std::string& path,
+                                 std::vector<std::pair<std::string, std::string>> headers,
+                                 std::string body) {
+  TOCSIN_ASSIGN_OR_RETURN(HttpRequest request, RequestTo(address));
+  request.method = "POST";
+  request.url += path;
+  request.accept_compressed = false;  // The message has a compression of its own.
+  request.headers = std::move(headers);
+  request.body = std::move(body);
   return Exchange(address, std::move(request));
 }
 

@@ -26,7 +26,9 @@ struct DaemonAddress {
 
 // Adds --url, --token-file, --user, --password-file and --ca-file. `address` must
 // outlive the parsing.
-void AddAddressOptions(CLI::App& command, DaemonAddress& address);
+void AddAddressOptions(
+    CLI::App& command, DaemonAddress& address,
+    const std::string& url_help = "The daemon: http://…, https://… or unix:/path");
 
 enum class AskBy {
   kGet,
@@ -45,5 +47,11 @@ Result<std::string> AskDaemon(const DaemonAddress& address, const std::string& p
 // body of a 2xx answer. Errors: as AskDaemon.
 Result<std::string> ChangeThroughDaemon(const DaemonAddress& address, const std::string& method,
                                         const std::string& path, const std::string& json);
+
+// Posts `body` with `headers` of its own; returns the body of a 2xx answer.
+// Errors: as AskDaemon.
+Result<std::string> PostToDaemon(const DaemonAddress& address, const std::string& path,
+                                 std::vector<std::pair<std::string, std::string>> headers,
+                                 std::string body);
 
 }  // namespace tocsin::app

@@ -12,7 +12,8 @@ namespace {
 constexpr std::array kSubcommands = {
     Subcommand{AddRunCommand},    Subcommand{AddCheckCommand},   Subcommand{AddTestCommand},
     Subcommand{AddQueryCommand},  Subcommand{AddAlertsCommand},  Subcommand{AddSilenceCommand},
-    Subcommand{AddNotifyCommand}, Subcommand{AddExplainCommand}, Subcommand{AddVersionCommand},
+    Subcommand{AddNotifyCommand}, Subcommand{AddExplainCommand}, Subcommand{AddDoctorCommand},
+    Subcommand{AddSetupCommand},  Subcommand{AddReplayCommand},  Subcommand{AddVersionCommand},
 };
 
 // Says which word is no subcommand, and which one may have been meant; false if all is
@@ -38,7 +39,11 @@ int RunCommandLine(int argc, char** argv) {
       "tocsin");
   program.require_subcommand(1);
   program.set_help_all_flag("--help-all", "Help of every subcommand");
-  program.footer("Example: tocsin run --config /etc/tocsin/tocsin.yaml");
+  program.footer(
+      "`tocsin run` alone takes /etc/tocsin/tocsin.yaml, or finds the servers of this host if "
+      "there\n"
+      "is none.\n"
+      "Example: tocsin run --config /etc/tocsin/tocsin.yaml");
   std::function<int()> run;
   for (const Subcommand& subcommand : kSubcommands) subcommand.add(program, run);
   if (argc > 1 && argv[1][0] != '-' && !IsKnown(program, argv[1])) return kExitUsage;

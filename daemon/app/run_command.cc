@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "daemon/api/http_server.h"
+#include "daemon/app/config_source.h"
 #include "daemon/app/daemon.h"
 #include "daemon/app/memory.h"
 #include "daemon/app/process_status.h"
@@ -73,12 +74,16 @@ class ReloadRequests {
 
 class RunningDaemon {
  public:
-  explicit RunningDaemon(config::LoadOptions load)
-      : load_(std::move(load)), executors_(clock_), http_(clock_), requests_(events_) {}
+  // `config_file` is empty for the default one, or what is found without it.
+  RunningDaemon(std::string config_file, std::string builtin_rules)
+      : source_(std::move(config_file), std::move(builtin_rules), files_, clock_),
+        executors_(clock_),
+        http_(clock_),
+        requests_(events_) {}
 
   int Run() {
     ConfigErrors errors;
-    config::Config config = config::LoadConfig(load_, files_, errors);
+    config::Config config = Load(errors);
     if (!errors.empty()) {
       std::cerr << errors.Text();
       return kExitUsage;
@@ -93,9 +98,15 @@ class RunningDaemon {
   }
 
  private:
+  config::Config Load(ConfigErrors& errors) {
+    config::Config config = source_.Load(/*keep=*/true, errors);
+    if (source_.found() != nullptr) LogDiscovery(*source_.found(), source_.path());
+    return config;
+  }
+
   Result<> Start(config::Config config) {
     const api::ApiConfig api_config = config.api;
-    auto flags = FlagsOf(config, load_.path);
+    auto flags = FlagsOf(config, source_.path());
     const World world{clock_, executors_, http_, files_, "", std::random_device()()};
     TOCSIN_ASSIGN_OR_RETURN(daemon_, Daemon::Open(world, std::move(config)));
     api::Context context = daemon_->ApiContext(Version());
@@ -141,7 +152,7 @@ class RunningDaemon {
   Result<> Reload() {
     TellReloading();
     ConfigErrors errors;
-    config::Config config = config::LoadConfig(load_, files_, errors);
+    config::Config config = Load(errors);
     Result<> result;
     if (errors.empty()) {
       result = daemon_->Reload(std::move(config));
@@ -181,10 +192,10 @@ class RunningDaemon {
     LogInfo("stopped");
   }
 
-  const config::LoadOptions load_;
   ProcessEvents events_;  // First: the threads below must have the signals blocked.
   SystemClock clock_;
   PosixFileSystem files_;
+  ConfigSource source_;
   ThreadExecutors executors_;
   CurlHttpClient http_;
   ReloadRequests requests_;
@@ -197,29 +208,38 @@ class RunningDaemon {
 
 void AddRunCommand(CLI::App& program, std::function<int()>& run) {
   auto* command = program.add_subcommand("run", "Poll, judge and notify until SIGTERM");
-  auto load = std::make_shared<config::LoadOptions>();
-  load->path = "/etc/tocsin/tocsin.yaml";
-  load->builtin_rules = BuiltinRulesFolder();
+  auto config_file = std::make_shared<std::string>();
+  auto rules = std::make_shared<std::string>(BuiltinRulesFolder());
   auto level = std::make_shared<std::string>("info");
-  command->add_option("-c,--config", load->path, "The configuration file")->capture_default_str();
-  command->add_option("--rules-folder", load->builtin_rules, "The folder that `builtin` stands for")
+  command->add_option("-c,--config", *config_file,
+                      "The configuration file, which must exist. Without this option it is\n" +
+                          std::string(kDefaultConfigFile) +
+                          " if that exists, and else what is found on this host");
+  command->add_option("--rules-folder", *rules, "The folder that `builtin` stands for")
       ->capture_default_str();
   command->add_option("--log-level", *level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
   command->footer(
+      "Without a configuration file the PostgreSQL, PgBouncer and Redis servers of this host are\n"
+      "searched for and watched with the shipped rules; the log says what was found, what may not\n"
+      "be read and how to grant it. What was found is kept in discovered.yaml of the state folder\n"
+      "($STATE_DIRECTORY, /var/lib/tocsin, or ~/.local/state/tocsin), itself a configuration: "
+      "copy\n"
+      "it to /etc/tocsin/tocsin.yaml to change it. Servers that start later are found at a "
+      "reload.\n"
       "SIGHUP or POST /-/reload reads the configuration again, SIGTERM ends within 5 seconds.\n"
       "Exit status: 0 stopped, 1 cannot start, 2 the configuration is wrong.\n"
       "Example: tocsin run --config /etc/tocsin/tocsin.yaml");
-  command->callback([&run, load, level] {
-    run = [load, level] {
+  command->callback([&run, config_file, rules, level] {
+    run = [config_file, rules, level] {
       const LogLevel threshold = *level == "debug"     ? LogLevel::kDebug
                                  : *level == "warning" ? LogLevel::kWarning
                                  : *level == "error"   ? LogLevel::kError
                                                        : LogLevel::kInfo;
       SetUpMemory();
       InitLog(threshold);
-      return RunningDaemon(*load).Run();
+      return RunningDaemon(*config_file, *rules).Run();
     };
   });
 }

@@ -30,6 +30,9 @@ void AddAlertsCommand(CLI::App& program, std::function<int()>& run);
 void AddSilenceCommand(CLI::App& program, std::function<int()>& run);
 void AddNotifyCommand(CLI::App& program, std::function<int()>& run);
 void AddExplainCommand(CLI::App& program, std::function<int()>& run);
+void AddDoctorCommand(CLI::App& program, std::function<int()>& run);
+void AddSetupCommand(CLI::App& program, std::function<int()>& run);
+void AddReplayCommand(CLI::App& program, std::function<int()>& run);
 void AddVersionCommand(CLI::App& program, std::function<int()>& run);
 
 // Parses the arguments and runs the chosen subcommand; returns its exit code.

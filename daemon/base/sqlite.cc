@@ -71,6 +71,15 @@ Result<> CreatePrivately(const std::string& path) {
                fmt::format("{}: {}", path, std::strerror(error))};
 }
 
+// SQLite says only that it cannot open a file, not why.
+Result<> FindReadable(const std::string& path) {
+  if (::access(path.c_str(), R_OK) == 0) return {};
+  const int error = errno;
+  const bool absent = error == ENOENT || error == ENOTDIR;
+  return Error{absent ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied,
+               fmt::format("{}: {}", path, std::strerror(error))};
+}
+
 }  // namespace
 
 struct Statement::Rep {
@@ -187,7 +196,9 @@ class SqliteDatabase : public Database {
   SqliteDatabase(const Options& options, MakeStatement make)
       : path_(options.path),
         make_statement_(make),
-        database_(options.path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+        database_(options.path,
+                  options.read_only ? SQLite::OPEN_READONLY
+                                    : SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
                   options.busy_timeout_ms, options.vfs) {}
 
   Result<> Execute(const std::string& sql) override {
@@ -216,6 +227,12 @@ class SqliteDatabase : public Database {
   Result<> Configure(const Options& options) {
     // A database found damaged is not to be touched by the checkpoint of a close.
     KeepWalOnClose(true);
+    if (options.read_only) {
+      return Execute(
+          fmt::format("PRAGMA cache_size=-{}; PRAGMA temp_store=MEMORY; "
+                      "PRAGMA query_only=ON;",
+                      options.cache_kib));
+    }
     // auto_vacuum comes first: it is fixed once the first page is written.
     TOCSIN_RETURN_IF_ERROR(
         Execute(fmt::format("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA cache_size=-{};"
@@ -269,7 +286,8 @@ class SqliteDatabase : public Database {
 
 Result<std::unique_ptr<Database>> Database::Open(const Options& options) {
   if (options.vfs.empty() && options.path != ":memory:") {
-    TOCSIN_RETURN_IF_ERROR(CreatePrivately(options.path));
+    TOCSIN_RETURN_IF_ERROR(options.read_only ? FindReadable(options.path)
+                                             : CreatePrivately(options.path));
   }
   const MakeStatement make = [](SQLite::Database& database, const std::string& sql,
                                 const std::string& path) {

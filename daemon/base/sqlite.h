@@ -74,9 +74,13 @@ class Database {
     // that wrote, with the pages that now stand in the write-ahead log; on the committing
     // thread, and must not use the Database. Somebody calls Checkpoint() in time.
     std::function<void(int wal_pages)> after_commit;
+    // Opens what is there and changes nothing: for readers of a file that another
+    // process may be writing. `durability` and `quick_check` then mean nothing.
+    bool read_only = false;
   };
 
-  // Opens or creates the file with mode 0600.
+  // Opens or creates the file with mode 0600. With `read_only` a file that is not there
+  // is kNotFound.
   // Errors: kIoError, kPermissionDenied, kCorruption (not a database, or its
   // quick_check fails; the file is left untouched), kUnavailable (busy).
   static Result<std::unique_ptr<Database>> Open(const Options& options);

@@ -56,7 +56,7 @@ rules::RuleSet ReadRules(ConfigReader& root, const rules::RulesConfig& config,
 
 Config LoadConfig(const LoadOptions& options, FileSystem& files, ConfigErrors& errors) {
   Config config;
-  const auto text = files.Read(options.path);
+  const auto text = options.text ? Result<std::string>(*options.text) : files.Read(options.path);
   if (!text.ok()) {
     errors.Add(ConfigError{options.path, 0, 0, "", text.error().message});
     return config;

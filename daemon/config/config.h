@@ -4,6 +4,7 @@
 // section. A Config that LoadConfig returned cannot be wrong.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/api/api_config.h"
@@ -42,8 +43,9 @@ struct Config {
 };
 
 struct LoadOptions {
-  std::string path;           // Of tocsin.yaml.
-  std::string builtin_rules;  // The folder that "builtin" stands for.
+  std::string path;                                // Of tocsin.yaml.
+  std::string builtin_rules;                       // The folder that "builtin" stands for.
+  std::optional<std::string> text = std::nullopt;  // Instead of the file's, which need not exist.
 };
 
 // Reads the file, every file it names and the credentials they refer to. All that

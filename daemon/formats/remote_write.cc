@@ -175,7 +175,7 @@ std::string EncodeRemoteWrite(std::span<const RemoteWriteSeries> all) {
   return body;
 }
 
-Result<RemoteWriteRequest> DecodeRemoteWrite(std::string_view body, std::int64_t limit_bytes) {
+Result<std::string> UnpackSnappy(std::string_view body, std::int64_t limit_bytes) {
   const Error corrupt{ErrorCode::kCorruption, "snappy: corrupt input"};
   std::size_t size = 0;
   if (!snappy::GetUncompressedLength(body.data(), body.size(), &size)) return corrupt;
@@ -186,9 +186,13 @@ Result<RemoteWriteRequest> DecodeRemoteWrite(std::string_view body, std::int64_t
   }
   std::string plain;
   if (!snappy::Uncompress(body.data(), body.size(), &plain)) return corrupt;
+  return plain;
+}
+
+Result<RemoteWriteRequest> ReadWriteRequest(std::string_view message) {
   RemoteWriteRequest request;
   std::vector<model::LabelView> labels;
-  ProtobufReader reader(plain);
+  ProtobufReader reader(message);
   bool whole = true;
   while (whole && reader.Next()) {
     if (reader.field() == kRequestSeries) whole = ReadSeries(reader.Bytes(), labels, request);
@@ -198,6 +202,11 @@ Result<RemoteWriteRequest> DecodeRemoteWrite(std::string_view body, std::int64_t
     return Error{ErrorCode::kCorruption, "proto: the body is not a WriteRequest"};
   }
   return request;
+}
+
+Result<RemoteWriteRequest> DecodeRemoteWrite(std::string_view body, std::int64_t limit_bytes) {
+  TOCSIN_ASSIGN_OR_RETURN(const std::string plain, UnpackSnappy(body, limit_bytes));
+  return ReadWriteRequest(plain);
 }
 
 std::vector<std::pair<std::string, std::string>> RemoteWriteHeaders() {

@@ -55,6 +55,11 @@ struct RemoteWriteRequest {
 // if it unpacks to more than `limit_bytes`.
 Result<RemoteWriteRequest> DecodeRemoteWrite(std::string_view body, std::int64_t limit_bytes);
 
+// The steps of it. Errors: kCorruption and kResourceExhausted of the first, kCorruption
+// of the second.
+Result<std::string> UnpackSnappy(std::string_view body, std::int64_t limit_bytes);
+Result<RemoteWriteRequest> ReadWriteRequest(std::string_view message);
+
 // Headers that go with a body: Content-Type, Content-Encoding and the version.
 std::vector<std::pair<std::string, std::string>> RemoteWriteHeaders();
 

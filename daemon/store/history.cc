@@ -19,10 +19,6 @@ constexpr int kTrimStepRows = 256;
 constexpr int kTrimSteps = 200;
 constexpr int kShrinkPages = 1024;
 
-std::uint32_t ChunkChecksum(std::uint64_t series, std::string_view bytes) {
-  return Checksum(bytes) ^ static_cast<std::uint32_t>(series * 2654435761U);
-}
-
 Result<std::int64_t> Pragma(Database& database, const std::string& name) {
   TOCSIN_ASSIGN_OR_RETURN(Statement statement, database.Prepare("PRAGMA " + name));
   TOCSIN_ASSIGN_OR_RETURN(const bool row, statement.Step());
@@ -32,6 +28,10 @@ Result<std::int64_t> Pragma(Database& database, const std::string& name) {
 Error NotOpen() { return Error{ErrorCode::kIoError, "history.db: not open"}; }
 
 }  // namespace
+
+std::uint32_t ChunkChecksum(std::uint64_t series, std::string_view bytes) {
+  return Checksum(bytes) ^ static_cast<std::uint32_t>(series * 2654435761U);
+}
 
 History::History(std::string folder, std::string vfs, const Clock& clock, FileSystem& files)
     : path_(std::move(folder) + "/history.db"),

@@ -33,8 +33,13 @@
 
 namespace tocsin::store {
 
+// Of a chunk's row: its bytes, and whose they are.
+std::uint32_t ChunkChecksum(std::uint64_t series, std::string_view bytes);
+
 class History {
  public:
+  static constexpr int kSchemaVersion = 1;
+
   // Opens or creates folder/history.db. A damaged file is set aside first.
   // Errors: kIoError, kPermissionDenied, kInvalidArgument (written by a newer version).
   static Result<std::unique_ptr<History>> Open(std::string folder, std::string vfs,

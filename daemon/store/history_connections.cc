@@ -7,7 +7,7 @@
 namespace tocsin::store {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = History::kSchemaVersion;
 constexpr int kCacheKib = 512;
 
 // Chunks lie in the order they were saved, so that saving appends and retention

@@ -86,7 +86,9 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   void MarkFresh(std::size_t rule) { rules_[rule].fresh = true; }
   std::shared_ptr<const GroupStatus> Status() const;
 
-  // Evaluates once, as at a slot. For tests of rules; else internal.
+  // The last of its times to run at (k·interval + offset) that is not after `time`.
+  WallTime SlotAtOrBefore(WallTime time) const;
+  // Evaluates once, as at a slot. For tests of rules and replays; else internal.
   void EvaluateSlot(WallTime at) { Evaluate(at, Pass::kSlot); }
 
  private:
@@ -116,7 +118,6 @@ class RunningGroup : public std::enable_shared_from_this<RunningGroup> {
   void ScheduleSlot();
   void RunSlot();
   void RunArrival();
-  WallTime SlotAtOrBefore(WallTime time) const;
 
   // running_group.cc
   void Evaluate(WallTime at, Pass pass);

@@ -4,7 +4,8 @@
 set -euo pipefail
 awk -F= -v table="$1" '
   function room_of(path,   best, room) {
-    if (path == "collectors/collector.h" || path == "collectors/kinds.h") return "collectors/contract"
+    if (path ~ /^collectors\/(advice|collector|kinds)\.h$/) return "collectors/contract"
+    if (path == "collectors/advice.cc") return "collectors/contract"
     if (path == "collectors/kinds.cc") return "collectors/kinds"
     best = ""
     for (room in uses)

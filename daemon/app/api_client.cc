@@ -126,7 +126,7 @@ Result<std::string> PostToDaemon(const DaemonAddress& address, const std::string
   TOCSIN_ASSIGN_OR_RETURN(HttpRequest request, RequestTo(address));
   request.method = "POST";
   request.url += path;
-  request.accept_compressed = false;  // The message has a compression of its own.
+  request.accept_encoding.clear();  // The message has a compression of its own.
   request.headers = std::move(headers);
   request.body = std::move(body);
   return Exchange(address, std::move(request));

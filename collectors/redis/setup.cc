@@ -5,6 +5,7 @@
 #include "collectors/redis/address.h"
 #include "collectors/redis/commands.h"
 #include "collectors/redis/connection.h"
+#include "collectors/redis/info.h"
 #include "collectors/redis/redis.h"
 #include "daemon/base/deadline.h"
 #include "daemon/base/text.h"
@@ -16,9 +17,15 @@ namespace {
 constexpr std::string_view kAlways = "+info +client|setname +cluster|info +select";
 constexpr std::string_view kKeys = "~* +scan +pttl";
 
+// What only some servers know is an error to the others: it is allowed to those of which
+// `info` says that they have it; null: to none.
+bool IsAllowed(const OptionalPart& part, const Info* info) {
+  return part.applies == nullptr || (info != nullptr && part.applies(*info));
+}
+
 // The rules of ACL SETUSER, after the name. `reset` first: the same words twice make
 // the same user, and nothing else that it once might have done.
-Result<std::vector<std::string>> Rules(const SetupRequest& request) {
+Result<std::vector<std::string>> Rules(const SetupRequest& request, const Info* info) {
   const auto is_blank = [](char c) { return c <= ' '; };
   if (request.role.empty() || std::any_of(request.role.begin(), request.role.end(), is_blank)) {
     return Error{ErrorCode::kInvalidArgument, "a Redis user needs a name without blanks"};
@@ -27,7 +34,9 @@ Result<std::vector<std::string>> Rules(const SetupRequest& request) {
     return Error{ErrorCode::kInvalidArgument, "a Redis user needs a password"};
   }
   std::string text = fmt::format("reset on #{} {}", Sha256Hex(request.password.Reveal()), kAlways);
-  for (const OptionalPart& part : OptionalParts()) text += fmt::format(" {}", part.how_to_allow);
+  for (const OptionalPart& part : OptionalParts()) {
+    if (IsAllowed(part, info)) text += fmt::format(" {}", part.how_to_allow);
+  }
   if (request.reads_keys) text += fmt::format(" {}", kKeys);
   std::vector<std::string> rules;
   for (std::size_t at = 0; at < text.size();) {
@@ -39,13 +48,18 @@ Result<std::vector<std::string>> Rules(const SetupRequest& request) {
 }
 
 Result<std::vector<SetupStep>> Plan(const SetupRequest& request) {
-  TOCSIN_ASSIGN_OR_RETURN(const auto rules, Rules(request));
+  TOCSIN_ASSIGN_OR_RETURN(const auto rules, Rules(request, nullptr));
   std::string line = "ACL SETUSER " + request.role;
   for (const std::string& rule : rules) line += " " + rule;
-  return std::vector<SetupStep>{
-      {"in redis-cli, as a user who may", line},
-      {"then, so that it outlives a restart (ACL SAVE where an aclfile is configured)",
-       "CONFIG REWRITE"}};
+  std::vector<SetupStep> steps = {{"in redis-cli, as a user who may", line}};
+  for (const OptionalPart& part : OptionalParts()) {
+    if (line.find(part.how_to_allow) != std::string::npos) continue;
+    steps.push_back({"where the server has that command, also",
+                     fmt::format("ACL SETUSER {} {}", request.role, part.how_to_allow)});
+  }
+  steps.push_back({"then, so that it outlives a restart (ACL SAVE where an aclfile is configured)",
+                   "CONFIG REWRITE"});
+  return steps;
 }
 
 Result<> Refused(const Reply& reply, const std::string& command) {
@@ -73,11 +87,14 @@ Result<> Keep(Connection& connection, const Deadline& deadline, KindSetup::Appli
 
 Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem&,
                                  const CollectContext& context) {
-  TOCSIN_ASSIGN_OR_RETURN(const auto rules, Rules(request));
   TOCSIN_ASSIGN_OR_RETURN(RedisAddress address, ParseRedisUrl(request.administrator));
   if (!request.administrator_password.empty()) address.password = request.administrator_password;
   const Deadline deadline(context.clock, context.deadline, context.stop);
   TOCSIN_ASSIGN_OR_RETURN(const auto connection, Connection::Open(address, deadline));
+  TOCSIN_ASSIGN_OR_RETURN(const auto told, connection->Run({{"INFO"}}, deadline));
+  TOCSIN_RETURN_IF_ERROR(Refused(told[0], "INFO"));
+  const Info info(told[0].text);
+  TOCSIN_ASSIGN_OR_RETURN(const auto rules, Rules(request, &info));
   Command command{"ACL", "SETUSER", request.role};
   command.insert(command.end(), rules.begin(), rules.end());
   TOCSIN_ASSIGN_OR_RETURN(const auto replies, connection->Run({command}, deadline));

@@ -146,6 +146,8 @@ std::string GetPage(int port, std::string_view path) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string answer;
   const std::string request = fmt::format("GET {} HTTP/1.0\r\n\r\n", path);
+  const timeval silence{30, 0};
+  setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
   if (connect(peer, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
       send(peer, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
     char bytes[65536];

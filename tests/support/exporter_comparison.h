@@ -54,6 +54,7 @@ class PackagedExporter {
       std::vector<std::pair<std::string, std::string>> environment = {});
 
   int port() const { return port_; }
+  pid_t pid() const { return process_->pid(); }
   // Fails the test if the page cannot be read.
   ExporterPage Scrape(std::string_view path = "/metrics") const;
 

@@ -33,15 +33,13 @@ class Stack {
  public:
   Result<> Start(const testing::PostgresServer& postgres, const testing::RedisServer& redis,
                  const std::string& health_url) {
-    TOCSIN_ASSIGN_OR_RETURN(postgres_, PostgresExporter::Start(postgres, "exporter", false));
-    const int redis_port = FreePort();
-    TOCSIN_RETURN_IF_ERROR(Add({"/usr/bin/prometheus-redis-exporter",
-                                fmt::format("-web.listen-address=127.0.0.1:{}", redis_port),
-                                "-redis.addr=" + redis.Url()}));
-    const int blackbox_port = FreePort();
-    TOCSIN_RETURN_IF_ERROR(Add({"/usr/bin/prometheus-blackbox-exporter",
-                                fmt::format("--web.listen-address=127.0.0.1:{}", blackbox_port),
-                                "--config.file=/etc/prometheus/blackbox.yml"}));
+    TOCSIN_ASSIGN_OR_RETURN(postgres_, StartPostgresExporter(postgres, "exporter", false));
+    TOCSIN_ASSIGN_OR_RETURN(redis_,
+                            testing::PackagedExporter::Start("prometheus-redis-exporter",
+                                                             {"--redis.addr=" + redis.Url()}));
+    TOCSIN_ASSIGN_OR_RETURN(blackbox_, testing::PackagedExporter::Start(
+                                           "prometheus-blackbox-exporter",
+                                           {"--config.file=/etc/prometheus/blackbox.yml"}));
     const int alertmanager_port = FreePort();
     Write("alertmanager.yml", "route: { receiver: none }\nreceivers: [ { name: none } ]\n");
     TOCSIN_RETURN_IF_ERROR(Add(
@@ -62,14 +60,18 @@ class Stack {
               "  - {{ job_name: self, static_configs: [ {{ targets: ['127.0.0.1:{}'] }} ] }}\n"
               "  - {{ job_name: http, metrics_path: /probe, params: {{ module: [http_2xx], "
               "target: ['{}'] }}, static_configs: [ {{ targets: ['127.0.0.1:{}'] }} ] }}\n",
-              TOCSIN_SOURCE_DIR, alertmanager_port, postgres_->port(), redis_port, prometheus_port_,
-              health_url, blackbox_port));
+              TOCSIN_SOURCE_DIR, alertmanager_port, postgres_->port(), redis_->port(),
+              prometheus_port_, health_url, blackbox_->port()));
     TOCSIN_RETURN_IF_ERROR(
         Add({"/usr/bin/prometheus", "--config.file=" + folder_.File("prometheus.yml"),
              "--storage.tsdb.path=" + folder_.File("prometheus"),
              fmt::format("--web.listen-address=127.0.0.1:{}", prometheus_port_)}));
     const int port = prometheus_port_;
-    if (!testing::WaitUntil([port] { return GetPage(port, "/-/ready").ok(); }, seconds(60))) {
+    if (!testing::WaitUntil(
+            [port] {
+              return testing::GetPage(port, "/-/ready").find("is Ready") != std::string::npos;
+            },
+            seconds(60))) {
       return Error{ErrorCode::kUnavailable, "the stack does not answer"};
     }
     return {};
@@ -78,7 +80,10 @@ class Stack {
   int prometheus_port() const { return prometheus_port_; }
 
   double ProportionalMegabytes() const {
-    double sum = MemoryOf(postgres_->pid()).proportional;
+    double sum = 0;
+    for (const auto* exporter : {postgres_.get(), redis_.get(), blackbox_.get()}) {
+      sum += MemoryOf(exporter->pid()).proportional;
+    }
     for (const auto& process : processes_) sum += MemoryOf(process->pid()).proportional;
     return sum;
   }
@@ -95,7 +100,9 @@ class Stack {
 
   testing::TemporaryFolder folder_;
   int prometheus_port_ = 0;
-  std::unique_ptr<PostgresExporter> postgres_;
+  std::unique_ptr<testing::PackagedExporter> postgres_;
+  std::unique_ptr<testing::PackagedExporter> redis_;
+  std::unique_ptr<testing::PackagedExporter> blackbox_;
   std::vector<std::unique_ptr<ChildProcess>> processes_;
 };
 

@@ -71,20 +71,20 @@ Result<std::vector<Row>> MeasurePostgresCost(const Effort& effort) {
   Watcher theirs[] = {
       {small.get(), "exporter"}, {large.get(), "exporter"}, {large.get(), "exporter_tables"}};
   std::vector<std::unique_ptr<DaemonProcess>> daemons;
-  std::vector<std::unique_ptr<PostgresExporter>> exporters;
+  std::vector<std::unique_ptr<testing::PackagedExporter>> exporters;
   for (int i = 0; i < 3; ++i) {
     // On a small server: as it comes, its few tables included.
     TOCSIN_ASSIGN_OR_RETURN(auto daemon, Watch(ours[i], i == 1 ? kWithoutTables : ""));
     daemons.push_back(std::move(daemon));
     TOCSIN_ASSIGN_OR_RETURN(auto exporter,
-                            PostgresExporter::Start(*theirs[i].server, theirs[i].role, i == 2));
+                            StartPostgresExporter(*theirs[i].server, theirs[i].role, i == 2));
     exporters.push_back(std::move(exporter));
   }
   const SystemClock clock;
   const SteadyTime end = clock.SteadyNow() + (effort.quick ? seconds(60) : seconds(600));
   for (SteadyTime next = clock.SteadyNow(); next < end; next += kInterval) {
     for (int i = 0; i < 3; ++i) {
-      TOCSIN_RETURN_IF_ERROR(exporters[i]->Scrape());
+      TOCSIN_RETURN_IF_ERROR(ReadMetrics(exporters[i]->port(), "/metrics"));
       ++theirs[i].polls;
     }
     while (clock.SteadyNow() < next + kInterval) {
@@ -121,7 +121,7 @@ Result<std::vector<Row>> MeasureAllTables(const Effort& effort) {
       Watch(ours, fmt::format("timeout: 14s\n    collectors: {{ user_tables: {{ limit: {} }} }}",
                               tables)));
   TOCSIN_ASSIGN_OR_RETURN(const auto exporter,
-                          PostgresExporter::Start(*server, "exporter_tables", true));
+                          StartPostgresExporter(*server, "exporter_tables", true));
   if (!daemon->WaitForValue("count(pg_stat_user_tables_n_live_tup)", tables, seconds(60))) {
     return Error{ErrorCode::kUnavailable, "not all tables are shown:\n" + daemon->Output()};
   }
@@ -137,9 +137,10 @@ Result<std::vector<Row>> MeasureAllTables(const Effort& effort) {
     std::nth_element(millis.begin(), millis.begin() + millis.size() / 2, millis.end());
     return millis[millis.size() / 2];
   };
-  TOCSIN_ASSIGN_OR_RETURN(const double theirs, median([&] { return exporter->Scrape(); }));
-  TOCSIN_ASSIGN_OR_RETURN(const double page,
-                          median([&] { return GetPage(daemon->port(), "/metrics?target=db"); }));
+  TOCSIN_ASSIGN_OR_RETURN(const double theirs,
+                          median([&] { return ReadMetrics(exporter->port(), "/metrics"); }));
+  TOCSIN_ASSIGN_OR_RETURN(
+      const double page, median([&] { return ReadMetrics(daemon->port(), "/metrics?target=db"); }));
   return std::vector<Row>{
       {"page of all series of 10,000 tables", "ms", theirs, page, "5x faster", page <= theirs / 5},
       {"  series that Tocsin shows",

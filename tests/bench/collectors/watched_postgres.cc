@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <utility>
 
-#include "daemon/base/clock.h"
-#include "daemon/base/http_client.h"
 #include "daemon/base/text.h"
 #include "tests/bench/collectors/process_numbers.h"
 
@@ -15,12 +13,9 @@ namespace {
 
 using testing::PostgresServer;
 
-constexpr const char* kExporter = "/usr/bin/prometheus-postgres-exporter";
 constexpr const char* kQueries =
     "/usr/share/doc/prometheus-postgres-exporter/examples/queries.yaml";
 constexpr const char* kRoles[] = {"tocsin", "tocsin_tables", "exporter", "exporter_tables"};
-constexpr std::int64_t kMostPageBytes = 256 << 20;
-constexpr std::chrono::seconds kPageDeadline{60};
 
 }  // namespace
 
@@ -70,40 +65,19 @@ double LargestBackendMegabytes(PostgresServer& server, const std::string& role) 
   return largest;
 }
 
-Result<std::unique_ptr<PostgresExporter>> PostgresExporter::Start(const PostgresServer& server,
-                                                                  const std::string& role,
-                                                                  bool with_tables) {
-  auto exporter = std::make_unique<PostgresExporter>();
-  exporter->port_ = testing::FreePort();
-  testing::ProcessOptions options;
-  options.argv = {kExporter, fmt::format("--web.listen-address=127.0.0.1:{}", exporter->port_)};
-  if (with_tables) options.argv.push_back(std::string("--extend.query-path=") + kQueries);
-  options.environment = {
-      {"DATA_SOURCE_NAME",
-       fmt::format("postgresql://{}@127.0.0.1:{}/shop?sslmode=disable", role, server.port())}};
-  TOCSIN_ASSIGN_OR_RETURN(exporter->process_, testing::ChildProcess::Start(options));
-  const int port = exporter->port_;
-  if (!testing::WaitUntil([port] { return GetPage(port, "/").ok(); })) {
-    return Error{ErrorCode::kUnavailable, "postgres_exporter does not answer"};
-  }
-  return exporter;
+Result<std::unique_ptr<testing::PackagedExporter>> StartPostgresExporter(
+    const PostgresServer& server, const std::string& role, bool with_tables) {
+  std::vector<std::string> arguments;
+  if (with_tables) arguments.push_back(std::string("--extend.query-path=") + kQueries);
+  return testing::PackagedExporter::Start(
+      "prometheus-postgres-exporter", std::move(arguments),
+      {{"DATA_SOURCE_NAME",
+        fmt::format("postgresql://{}@127.0.0.1:{}/shop?sslmode=disable", role, server.port())}});
 }
 
-Result<std::string> PostgresExporter::Scrape() const { return GetPage(port_, "/metrics"); }
-
-Result<std::string> GetPage(int port, const std::string& path) {
-  static SystemClock clock;
-  static CurlHttpClient client(clock);
-  HttpRequest request;
-  request.url = fmt::format("http://127.0.0.1:{}{}", port, path);
-  request.max_body_bytes = kMostPageBytes;
-  auto exchange = Fetch(client, std::move(request), clock.SteadyNow() + kPageDeadline);
-  if (exchange.error) return *std::move(exchange.error);
-  if (exchange.response.status != 200) {
-    return Error{ErrorCode::kUnavailable,
-                 fmt::format("port {}{}: status {}", port, path, exchange.response.status)};
-  }
-  return std::move(exchange.response.body);
+Result<> ReadMetrics(int port, const std::string& path) {
+  if (testing::GetPage(port, path).starts_with("# HELP")) return {};
+  return Error{ErrorCode::kUnavailable, fmt::format("port {}{}: no page of metrics", port, path)};
 }
 
 }  // namespace tocsin::bench

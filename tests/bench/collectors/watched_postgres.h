@@ -7,8 +7,8 @@
 #include <string>
 
 #include "daemon/base/result.h"
+#include "tests/support/exporter_comparison.h"
 #include "tests/support/postgres_server.h"
-#include "tests/support/process.h"
 
 namespace tocsin::bench {
 
@@ -23,23 +23,11 @@ Result<double> ServerMillis(testing::PostgresServer& server, const std::string& 
 // The anonymous memory of the largest backend that serves `role` now; 0 if none does.
 double LargestBackendMegabytes(testing::PostgresServer& server, const std::string& role);
 
-class PostgresExporter {
- public:
-  // `with_tables`: with Debian's own queries.yaml too. Errors: kNotFound if it is not installed.
-  static Result<std::unique_ptr<PostgresExporter>> Start(const testing::PostgresServer& server,
-                                                         const std::string& role, bool with_tables);
+// `with_tables`: with Debian's own queries.yaml too. Errors: as PackagedExporter::Start.
+Result<std::unique_ptr<testing::PackagedExporter>> StartPostgresExporter(
+    const testing::PostgresServer& server, const std::string& role, bool with_tables);
 
-  // The page. Errors: kUnavailable.
-  Result<std::string> Scrape() const;
-  int port() const { return port_; }
-  pid_t pid() const { return process_->pid(); }
-
- private:
-  int port_ = 0;
-  std::unique_ptr<testing::ChildProcess> process_;
-};
-
-// One GET of a page of any size on this host. Errors: kUnavailable unless it answers 200.
-Result<std::string> GetPage(int port, const std::string& path);
+// One GET of a page of any size. Errors: kUnavailable if it is not one of metrics.
+Result<> ReadMetrics(int port, const std::string& path);
 
 }  // namespace tocsin::bench

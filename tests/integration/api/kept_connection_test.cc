@@ -14,12 +14,13 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/api/http_server.h"
 #include "tests/support/daemon_process.h"
 
 namespace tocsin {
 namespace {
 
-constexpr int kWorkers = 32;  // Of daemon/api/http_server.h.
+constexpr int kWorkers = api::HttpServer::kWorkers;
 
 class Connection {
  public:

@@ -4,13 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "collectors/http/http.h"
 #include "collectors/prometheus/prometheus.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/text.h"
 #include "tests/support/http_server.h"
+#include "tests/support/metric_page.h"
 #include "tests/support/scripted_peer.h"
 
 namespace tocsin::collectors {
@@ -24,20 +23,7 @@ using testing::HttpServer;
 using ::testing::Key;
 using testing::ServedAnswer;
 using Manner = ServedAnswer::Manner;
-using Page = std::map<std::string, double>;
-
-Page Read(const model::MetricBatch& batch) {
-  Page page;
-  for (std::size_t i = 0; i < batch.row_count(); ++i) {
-    const auto row = batch.row(i);
-    std::vector<model::LabelView> labels = {{model::kMetricName, row.name}};
-    for (std::uint32_t j = row.first_label; j < row.first_label + row.label_count; ++j) {
-      labels.push_back(batch.label(j));
-    }
-    page[model::Labels::FromPairs(labels).Text()] = row.value;
-  }
-  return page;
-}
+using Page = testing::MetricPage;
 
 class HttpKindsTest : public ::testing::Test {
  protected:
@@ -57,7 +43,7 @@ class HttpKindsTest : public ::testing::Test {
     model::MetricBatch batch;
     HttpExchange exchange = Fetch(client_, collector_->Start(context), context.deadline);
     TOCSIN_RETURN_IF_ERROR(collector_->Finish(context, std::move(exchange), batch));
-    return Read(batch);
+    return testing::PageOfNumbers(batch);
   }
 
   // Probes `url`, which more of the target's YAML may follow, and returns the reason of the

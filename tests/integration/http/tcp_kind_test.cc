@@ -163,7 +163,7 @@ TEST(TcpKindTest, RetriesShareTheTimeAndCountEach) {
   EXPECT_EQ(silent.connections(), 3);
   EXPECT_EQ(Value(target.batch(), "tocsin_probe_attempts_total"), 3);
   EXPECT_EQ(Value(target.batch(), "tocsin_probe_failures_total{reason=\"timeout\"}"), 3);
-  EXPECT_LT(Value(target.batch(), "probe_duration_seconds"), 0.5);
+  EXPECT_LT(Value(target.batch(), "probe_duration_seconds").value_or(99), 0.5);
 }
 
 TEST(TcpKindTest, AskedToStopItEndsAtOnce) {

@@ -5,31 +5,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "collectors/http/http.h"
+#include "tests/support/metric_page.h"
 #include "tests/support/sim_clock.h"
 
 namespace tocsin::collectors::http {
 
-using Page = std::map<std::string, double>;
-
-// A batch as `name{a="b"}` → value.
-inline Page Read(const model::MetricBatch& batch) {
-  Page page;
-  for (std::size_t i = 0; i < batch.row_count(); ++i) {
-    const auto row = batch.row(i);
-    std::vector<model::LabelView> labels = {{model::kMetricName, row.name}};
-    for (std::uint32_t j = row.first_label; j < row.first_label + row.label_count; ++j) {
-      labels.push_back(batch.label(j));
-    }
-    page[model::Labels::FromPairs(labels).Text()] = row.value;
-  }
-  return page;
-}
+using Page = testing::MetricPage;
 
 class HttpKindTest : public ::testing::Test {
  protected:
@@ -54,7 +40,7 @@ class HttpKindTest : public ::testing::Test {
     const auto finished = collector_->Finish(Context(), std::move(exchange), batch);
     EXPECT_TRUE(finished.ok());
     notes_ = batch.notes();
-    return Read(batch);
+    return testing::PageOfNumbers(batch);
   }
 
   static HttpExchange Answer(int status, std::string body = {}, double seconds = 0.02) {

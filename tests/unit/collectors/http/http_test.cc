@@ -250,7 +250,7 @@ TEST_F(HttpKindTest, RetriesShareTheTimeAndCountEach) {
   EXPECT_FALSE(collector_->Again(context, Answer(503)));
   model::MetricBatch batch;
   ASSERT_TRUE(collector_->Finish(context, Answer(200), batch).ok());
-  const Page page = Read(batch);
+  const Page page = testing::PageOfNumbers(batch);
   EXPECT_EQ(page.at("probe_success"), 1);
   EXPECT_EQ(page.at("tocsin_probe_attempts_total"), 3);
   EXPECT_EQ(page.at("tocsin_probe_successes_total"), 1);

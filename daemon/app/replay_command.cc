@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -40,7 +41,8 @@ int Misused(const std::string& what) {
 // "24h" is a day ago, nothing is now, else RFC 3339 or Unix seconds.
 Result<WallTime> Moment(const std::string& text, WallTime now) {
   if (text.empty()) return now;
-  if (const auto seconds = ParseDouble(text)) {
+  constexpr double kMostSeconds = 1e11;  // Some 3,000 years.
+  if (const auto seconds = ParseDouble(text); seconds && std::fabs(*seconds) < kMostSeconds) {
     return FromUnixMillis(static_cast<std::int64_t>(*seconds * 1000));
   }
   if (const auto ago = ParseDuration(text); ago.ok()) return now - *ago;
@@ -210,9 +212,11 @@ int Replay(const ReplayRequest& request) {
   auto subject = FindSubject(request, files, clock);
   if (!subject.ok()) return Misused(subject.error().message);
   std::unique_ptr<model::Querier> history;
+  const store::Archive* opened = nullptr;
   if (request.prometheus.url.empty()) {
     auto archive = store::Archive::Open(subject->storage);
     if (!archive.ok()) return Misused(archive.error().message);
+    opened = archive->get();
     history = *std::move(archive);
   } else {
     history = std::make_unique<RemoteHistory>(request.prometheus);
@@ -228,6 +232,10 @@ int Replay(const ReplayRequest& request) {
       rules::Replay(std::move(subject->rules), *history, engine, clock, subject->options);
   if (shows_progress) std::cerr << "\r     \r";
   if (!report.ok()) return Misused(report.error().message);
+  if (opened != nullptr && opened->damaged() > 0) {
+    std::cerr << fmt::format("tocsin: {} damaged pieces of history.db were left out\n",
+                             opened->damaged());
+  }
   if (request.as_json) {
     PrintJson(*report, subject->options);
   } else {

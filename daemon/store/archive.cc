@@ -164,7 +164,9 @@ Result<> Archive::ReadSamples(const Series& series, model::TimeRange range,
       if (!row || chunks.Int(0) > range.to_ms) return {};
       const std::string bytes = chunks.Blob(2);
       const bool intact = chunks.Int(1) == std::int64_t{ChunkChecksum(series.id, bytes)};
-      if (!intact || !ReadChunk(bytes, range, out)) ++damaged_;
+      if (!intact || !ReadChunk(bytes, range, out)) {
+        damaged_chunks_.emplace(series.id, chunks.Int(0));
+      }
     }
   };
   const auto done = read();
@@ -219,7 +221,7 @@ Result<std::vector<std::string>> Archive::LabelValues(const std::string& name,
 
 std::int64_t Archive::damaged() const {
   MutexLock lock(mutex_);
-  return damaged_;
+  return damaged_ + static_cast<std::int64_t>(damaged_chunks_.size());
 }
 
 }  // namespace tocsin::store

@@ -13,8 +13,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/mutex.h"
@@ -47,6 +49,7 @@ class Archive final : public model::Querier {
   std::size_t series() const { return series_.size(); }
   // The times of the first and the last sample; both 0 if there is none.
   model::TimeRange Extent() const { return extent_; }
+  // Series, rows of the journal and chunks that could not be read so far, each once.
   std::int64_t damaged() const;
 
  private:
@@ -69,7 +72,9 @@ class Archive final : public model::Querier {
   mutable Mutex mutex_;
   std::unique_ptr<Database> database_ GUARDED_BY(mutex_);
   mutable std::unique_ptr<Statement> chunks_ GUARDED_BY(mutex_);
-  mutable std::int64_t damaged_ GUARDED_BY(mutex_) = 0;
+  std::int64_t damaged_ GUARDED_BY(mutex_) = 0;
+  // By series and first time.
+  mutable std::set<std::pair<std::uint64_t, std::int64_t>> damaged_chunks_ GUARDED_BY(mutex_);
 
   // Fixed once Open() has returned.
   std::vector<Series> series_;

@@ -7,7 +7,6 @@
 namespace tocsin::store {
 namespace {
 
-constexpr int kSchemaVersion = History::kSchemaVersion;
 constexpr int kCacheKib = 512;
 
 // Chunks lie in the order they were saved, so that saving appends and retention
@@ -34,11 +33,11 @@ Result<> BringSchemaUpToDate(Database& database, const std::string& path) {
     TOCSIN_ASSIGN_OR_RETURN(const bool row, statement.Step());
     if (row) version = statement.Int(0);
   }
-  if (version == kSchemaVersion) return {};
+  if (version == History::kSchemaVersion) return {};
   if (version != 0) {
     return Error{ErrorCode::kInvalidArgument,
                  fmt::format("{}: schema version {} is newer than this program's {}", path, version,
-                             kSchemaVersion)};
+                             History::kSchemaVersion)};
   }
   auto made = database.Execute(kSchema);
   if (!made.ok()) (void)database.Execute("ROLLBACK");

@@ -166,15 +166,19 @@ Result<> HistoryWindow::MoveTo(WallTime from, WallTime to) {
     const std::size_t before = series->samples.size();
     TOCSIN_RETURN_IF_ERROR(one.selection->Read(one.index, range, series->samples));
     count_ += static_cast<std::int64_t>(series->samples.size() - before);
-    if (count_ > kMaxSamples) {
-      return Error{ErrorCode::kResourceExhausted, "the rules look at more than " +
-                                                      std::to_string(kMaxSamples) +
-                                                      " samples at a time: replay fewer rules"};
-    }
+    overflowed_ = overflowed_ || count_ > kMaxSamples;
+    TOCSIN_RETURN_IF_ERROR(Fits());
   }
   from_ms_ = from_ms;
   moved_to_ms_ = to_ms;
   return {};
+}
+
+Result<> HistoryWindow::Fits() const {
+  if (!overflowed_) return {};
+  return Error{ErrorCode::kResourceExhausted, "the rules look at more than " +
+                                                  std::to_string(kMaxSamples) +
+                                                  " samples at a time: replay fewer rules"};
 }
 
 void HistoryWindow::Trim(std::int64_t from_ms) {
@@ -187,6 +191,12 @@ void HistoryWindow::Trim(std::int64_t from_ms) {
     samples.values.erase(samples.values.begin(), samples.values.begin() + old);
     count_ -= old;
   }
+  // Labels of series that ended are not kept for the whole range.
+  for (auto& [name, named] : by_metric_) {
+    std::erase_if(named, [](const Series* series) { return series->samples.size() == 0; });
+  }
+  std::erase_if(by_metric_, [](const auto& entry) { return entry.second.empty(); });
+  std::erase_if(series_, [](const auto& entry) { return entry.second->samples.size() == 0; });
 }
 
 Result<std::unique_ptr<model::Selection>> HistoryWindow::Select(
@@ -236,6 +246,10 @@ Result<model::CommitOutcome> HistoryWindow::Commit(const model::CommitContext& /
     Series& series = FindOrMake(sample.series->labels);
     if (series.samples.size() > 0 && series.samples.times_ms.back() >= sample.time_ms) {
       ++outcome.out_of_order;
+      continue;
+    }
+    if (count_ == kMaxSamples) {
+      overflowed_ = true;
       continue;
     }
     series.samples.Add(sample.time_ms, sample.value);

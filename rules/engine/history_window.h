@@ -45,6 +45,9 @@ class HistoryWindow : public model::Querier, public model::SampleSink {
   // Errors: history's; kResourceExhausted above kMaxSamples.
   Result<> MoveTo(WallTime from, WallTime to);
 
+  // kResourceExhausted once what the rules recorded did not fit into kMaxSamples.
+  Result<> Fits() const;
+
   Result<std::unique_ptr<model::Selection>> Select(const std::vector<model::Matcher>& matchers,
                                                    model::TimeRange range) const override;
   Result<std::vector<std::string>> LabelNames(const std::vector<model::Matcher>& matchers,
@@ -81,7 +84,8 @@ class HistoryWindow : public model::Querier, public model::SampleSink {
   std::int64_t lookback_ms_ = 0;
   std::int64_t longest_ms_ = 0;
   std::int64_t ahead_ms_ = 0;  // The farthest that one looks into the future.
-  std::int64_t count_ = 0;     // Samples in memory.
+  std::int64_t count_ = 0;     // Samples in memory, at most kMaxSamples.
+  bool overflowed_ = false;    // Some were not kept.
   std::int64_t from_ms_ = 0;   // Of the window that is held.
   std::optional<std::int64_t> moved_to_ms_;
   std::map<std::string, Selector> selectors_;  // By their matchers' text.

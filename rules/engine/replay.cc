@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "rules/engine/hand_evaluation.h"
 #include "rules/engine/history_window.h"
 #include "rules/engine/rule_environment.h"
 #include "rules/engine/running_group.h"
@@ -17,24 +18,6 @@ namespace {
 constexpr Millis kShortestWindow{std::chrono::minutes(30)};
 constexpr Millis kLongestWindow{std::chrono::hours(6)};
 constexpr int kWindows = 48;  // In which a range is read, within those bounds.
-
-// Groups are evaluated by hand here: nothing is ever scheduled.
-class NoLane : public Executor {
- public:
-  TaskId Post(Task /*task*/) override { return 0; }
-  TaskId RunAt(SteadyTime /*when*/, Task /*task*/) override { return 0; }
-  bool Cancel(TaskId /*id*/) override { return false; }
-};
-
-class NoSink : public model::AlertSink {
- public:
-  Result<> Accept(std::vector<model::Alert> /*alerts*/) override { return {}; }
-};
-
-class NoSources : public model::SourceStates {
- public:
-  std::vector<model::SourceState> Snapshot() const override { return {}; }
-};
 
 std::set<std::string> RecordedNames(const RuleSet& rules) {
   std::set<std::string> names{"ALERTS", "ALERTS_FOR_STATE"};
@@ -74,7 +57,7 @@ class Episodes {
       }
       const bool same =
           known != open_.end() && report_.alerts[known->second].pending_at == alert.active_at;
-      const auto index = same ? std::optional(known->second) : Begin(labels, alert);
+      const auto index = same ? std::optional(known->second) : Begin(labels, alert, at);
       if (!index) continue;
       ReplayedAlert& episode = report_.alerts[*index];
       episode.value = alert.value;
@@ -87,10 +70,13 @@ class Episodes {
     open_ = std::move(still);
   }
 
+  std::size_t rule() const { return rule_; }
+
  private:
-  std::optional<std::size_t> Begin(const model::Labels& labels, const ActiveAlert& alert) {
+  std::optional<std::size_t> Begin(const model::Labels& labels, const ActiveAlert& alert,
+                                   WallTime at) {
     if (report_.alerts.size() == kMaxReplayedAlerts) {
-      ++report_.alerts_left_out;
+      if (alert.active_at == at) ++report_.alerts_left_out;  // Once, at its beginning.
       return std::nullopt;
     }
     ReplayedAlert episode;
@@ -101,7 +87,7 @@ class Episodes {
     return report_.alerts.size() - 1;
   }
 
-  const std::size_t rule_;
+  const std::size_t rule_;  // Of ReplayReport::rules.
   ReplayReport& report_;
   std::map<model::Labels, std::size_t> open_;
 };
@@ -116,7 +102,6 @@ class ReplayRun {
         environment_(clock, promql, window_, window_, sink_, sources_, state_, metrics_,
                      EngineOptions(options)) {
     for (RuleGroup& group : rules.groups) AddGroup(std::move(group), promql.config().lookback);
-    report_.begun = begin_;
   }
 
   Result<ReplayReport> Run() {
@@ -127,6 +112,7 @@ class ReplayRun {
       const WallTime to = std::min(from + length, options_.end);
       TOCSIN_RETURN_IF_ERROR(window_.MoveTo(from, to));
       while (!due_.empty() && due_.top().first <= to) EvaluateNext();
+      TOCSIN_RETURN_IF_ERROR(window_.Fits());
       if (options_.progress) {
         options_.progress(whole == Millis(0) ? 1 : ToSeconds(to - begin_) / ToSeconds(whole));
       }
@@ -190,13 +176,13 @@ class ReplayRun {
     group.EvaluateSlot(at);
     for (std::size_t i = 0; i < group.rules().size(); ++i) {
       const RunningRule& rule = group.rules()[i];
-      ReplayedRule& out = report_.rules[episodes_[index][i].rule];
+      ReplayedRule& out = report_.rules[episodes_[index][i].rule()];
       ++report_.evaluations;
       if (!rule.last_error.empty()) {
         ++out.failures;
         if (out.first_error.empty()) out.first_error = rule.last_error;
       }
-      if (rule.alerting) episodes_[index][i].episodes.Follow(*rule.alerting, at);
+      if (rule.alerting) episodes_[index][i].Follow(*rule.alerting, at);
     }
     const WallTime next = at + group.config().interval;
     if (next <= options_.end) due_.emplace(next, index);
@@ -222,12 +208,6 @@ class ReplayRun {
     }
   }
 
-  struct Followed {
-    Followed(std::size_t rule, ReplayReport& report) : rule(rule), episodes(rule, report) {}
-    std::size_t rule;
-    Episodes episodes;
-  };
-
   const ReplayOptions& options_;
   const WallTime begin_;
   HistoryWindow window_;
@@ -239,7 +219,7 @@ class ReplayRun {
   RuleEnvironment environment_;
   ReplayReport report_;
   std::vector<std::shared_ptr<RunningGroup>> groups_;
-  std::vector<std::vector<Followed>> episodes_;  // Of each group, of each of its rules.
+  std::vector<std::vector<Episodes>> episodes_;  // Of each group, of each of its rules.
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
 };
 

@@ -59,7 +59,6 @@ struct ReplayedRule {
 };
 
 struct ReplayReport {
-  WallTime begun{};  // The first evaluation.
   std::int64_t evaluations = 0;
   std::vector<ReplayedRule> rules;
   std::vector<ReplayedAlert> alerts;  // By the time they began.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/base/text.h"
+#include "rules/engine/hand_evaluation.h"
 #include "rules/engine/rule_environment.h"
 #include "rules/engine/rule_test_file.h"
 #include "rules/engine/rule_test_store.h"
@@ -16,24 +17,6 @@
 
 namespace tocsin::rules {
 namespace {
-
-// Groups are evaluated by hand here: nothing is ever scheduled.
-class NoLane : public Executor {
- public:
-  TaskId Post(Task /*task*/) override { return 0; }
-  TaskId RunAt(SteadyTime /*when*/, Task /*task*/) override { return 0; }
-  bool Cancel(TaskId /*id*/) override { return false; }
-};
-
-class NoSink : public model::AlertSink {
- public:
-  Result<> Accept(std::vector<model::Alert> /*alerts*/) override { return {}; }
-};
-
-class NoSources : public model::SourceStates {
- public:
-  std::vector<model::SourceState> Snapshot() const override { return {}; }
-};
 
 std::string AlertText(const model::Labels& labels, const model::Labels& annotations) {
   return "labels " + labels.Text() + " annotations " + annotations.Text();

@@ -72,6 +72,31 @@ TEST_F(ArchiveTest, HasWhatIsInTheJournalAndInChunksWhileTheStoreIsOpen) {
   ExpectTheSame();
 }
 
+TEST_F(ArchiveTest, ADamagedChunkIsLeftOutAndCountedOnceHoweverOftenItIsRead) {
+  Open();
+  Poll(1000);
+  ASSERT_TRUE(store_->Flush().ok());
+  Database::Options options;
+  options.path = folder_ + "/history.db";
+  auto database = Database::Open(options);
+  ASSERT_TRUE(database.ok()) << database.error().message;
+  ASSERT_TRUE((*database)
+                  ->Execute("UPDATE chunk SET checksum = checksum + 1"
+                            " WHERE rowid = (SELECT min(rowid) FROM chunk)")
+                  .ok());
+  auto archive = Archive::Open(folder_);
+  ASSERT_TRUE(archive.ok()) << archive.error().message;
+  const auto both = Match(model::MatchOp::kRegex, "instance", "a|b");
+  std::size_t samples = 0;
+  for (int i = 0; i < 3; ++i) {
+    samples = 0;
+    for (const auto& [labels, read] : ContentsOf(**archive, both)) samples += read.size();
+    EXPECT_EQ((*archive)->damaged(), 1);
+  }
+  EXPECT_LT(samples, 2000U);
+  EXPECT_GT(samples, 1000U);
+}
+
 TEST_F(ArchiveTest, WritesGoOnWhileItIsOpenAndReadsStayRight) {
   Open();
   Poll(300);

@@ -54,28 +54,31 @@ void StateCheckpoints::Run() {
     }
     scheduled_ = false;  // A commit from here on asks again.
   }
-  const auto done = Checkpoint();
-  if (done.ok()) {
-    checkpoints_.Add();
+  const auto whole = Checkpoint();
+  if (whole.ok()) {
     if (failing_) LogInfo("state.db's write-ahead log is short again");
     failing_ = false;
-    return;
+    if (*whole) {
+      checkpoints_.Add();
+      return;
+    }
+  } else {
+    failures_.Add();
+    if (!failing_) {
+      LogError("state.db's write-ahead log cannot be copied into the file and grows",
+               {{"error", whole.error().message}});
+    }
+    failing_ = true;
   }
-  failures_.Add();
-  if (!failing_) {
-    LogError("state.db's write-ahead log cannot be copied into the file and grows",
-             {{"error", done.error().message}});
-  }
-  failing_ = true;
   MutexLock lock(mutex_);
   if (scheduled_) return;
   scheduled_ = true;
   lane_->RunAt(clock_.SteadyNow() + kRetry, [this] { Run(); });
 }
 
-Result<> StateCheckpoints::Checkpoint() {
+Result<bool> StateCheckpoints::Checkpoint() {
   TOCSIN_ASSIGN_OR_RETURN(const bool whole, database_->Checkpoint());
-  if (!whole) return {};  // Somebody wrote meanwhile: its commit asks again.
+  if (!whole) return false;
   // The next commit begins the log anew and syncs it twice for that: not an alert's.
   TOCSIN_ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
   TOCSIN_ASSIGN_OR_RETURN(Statement version, database_->Prepare("PRAGMA user_version"));
@@ -83,7 +86,8 @@ Result<> StateCheckpoints::Checkpoint() {
   const std::int64_t value = row ? version.Int(0) : 0;
   version.Reset();
   TOCSIN_RETURN_IF_ERROR(database_->Execute(fmt::format("PRAGMA user_version = {}", value)));
-  return transaction.Commit();
+  TOCSIN_RETURN_IF_ERROR(transaction.Commit());
+  return true;
 }
 
 }  // namespace tocsin::app

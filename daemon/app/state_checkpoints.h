@@ -20,7 +20,8 @@ class StateCheckpoints {
   static constexpr int kWantedPages = 500;    // From here on the next quiet moment is taken;
   static constexpr int kLongestPages = 4000;  // from here on any (16 MiB).
   static constexpr Millis kQuiet{200};        // Without a commit.
-  static constexpr Millis kRetry{std::chrono::seconds(10)};  // After an error.
+  static constexpr Millis kRetry{
+      std::chrono::seconds(10)};  // After an error, or a reader that kept it back.
 
   // `options` is how the others open the file.
   // Errors: as Database::Open.
@@ -36,7 +37,7 @@ class StateCheckpoints {
   StateCheckpoints(const Clock& clock, ExecutorFactory& executors, MetricRegistry& metrics);
 
   void Run();
-  Result<> Checkpoint();
+  Result<bool> Checkpoint();  // False: a reader kept some of the log back.
 
   const Clock& clock_;
   Gauge pages_metric_;

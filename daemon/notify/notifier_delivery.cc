@@ -71,14 +71,17 @@ void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
 Result<> NotifierImpl::TrySettle(const Settlement& settlement, Moment now) {
   Step step;
   const Delivery& delivery = settlement.delivery;
+  const Outcome outcome = settlement.verdict.outcome;
   // Who was put off is told with the next one, which the others have waited for.
-  const bool gives_way = delivery.partly_delivered && outbox_.HasLater(delivery);
-  if (settlement.verdict.outcome == Outcome::kRetryLater && !gives_way) {
+  const bool gives_way =
+      outcome == Outcome::kRetryLater && delivery.partly_delivered && outbox_.HasLater(delivery);
+  if (outcome == Outcome::kRetryLater && !gives_way) {
     step.changes.deliveries.push_back(delivery);
   } else {
     step.changes.dropped_deliveries.push_back(delivery.id);
   }
-  if (settlement.verdict.outcome == Outcome::kGiveUp) {
+  // Those who have it are not told again because of the others.
+  if (outcome == Outcome::kGiveUp && !delivery.partly_delivered) {
     planner().PlanUntell(delivery, outbox_, step);
   }
   TOCSIN_RETURN_IF_ERROR(Commit(std::move(step), now));

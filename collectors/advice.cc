@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::size_t kMostCheckBytes = 40;
 
+// A version of the server without that command is nobody's mistake.
+Severity SeverityOf(const std::string& note) {
+  return note.find("nknown command") != note.npos || note.find("nknown subcommand") != note.npos
+             ? Severity::kNote
+             : Severity::kWarning;
+}
+
 // Notes begin with their part: "latency: NOPERM …".
 std::string CheckOf(const std::string& note) {
   const auto colon = note.find(": ");
@@ -46,7 +53,7 @@ Examination ExamineByCollecting(Collector& collector, const CollectContext& cont
   }
   const auto& notes = batch.notes();
   for (const std::string& note : notes) {
-    examination.findings.push_back({Severity::kWarning, CheckOf(note), AfterCheck(note),
+    examination.findings.push_back({SeverityOf(note), CheckOf(note), AfterCheck(note),
                                     remedy({ErrorCode::kUnavailable, note})});
   }
   for (const model::MetricBatch::Part& part : batch.parts()) {

@@ -46,8 +46,11 @@ using Remedy = std::function<std::string(const Error& error)>;
 Examination ExamineByCollecting(Collector& collector, const CollectContext& context,
                                 const Remedy& remedy);
 
+// Made for the daemon alone: only its password is ever replaced.
+inline constexpr std::string_view kOwnRole = "tocsin";
+
 struct SetupRequest {
-  std::string role = "tocsin";
+  std::string role{kOwnRole};
   Secret password;            // Empty: the role has none.
   std::string database;       // PostgreSQL: where extensions are made.
   std::string ini_file;       // PgBouncer: its configuration.

@@ -1,11 +1,7 @@
 #include "collectors/pgbouncer/console_dsn.h"
 
-#include <fmt/format.h>
 #include <libpq-fe.h>
-#include <pwd.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -68,16 +64,6 @@ void AddDefaults(ConsoleAddress& address) {
   }
 }
 
-// Who logs in: libpq asks PGUSER, then the user this process runs as.
-std::string UserOf(const ConsoleAddress& address) {
-  for (const auto& [key, value] : address.parameters) {
-    if (key == "user") return value;
-  }
-  if (const char* user = std::getenv("PGUSER"); user != nullptr && *user != '\0') return user;
-  const passwd* entry = getpwuid(geteuid());
-  return entry != nullptr ? entry->pw_name : "tocsin";
-}
-
 }  // namespace
 
 Result<ConsoleAddress> ParseConsoleDsn(const std::string& dsn) {
@@ -99,18 +85,17 @@ Result<ConsoleAddress> ParseConsoleDsn(const std::string& dsn) {
   return address;
 }
 
-std::string RemedyFor(const ConsoleAddress& address, const Error& error) {
+// A user of its own: the dsn's may be somebody's whose password is not ours to change.
+std::string RemedyFor(const Error& error) {
   const std::string& message = error.message;
   const bool refused = error.code == ErrorCode::kPermissionDenied ||
                        message.find("stats_users") != message.npos ||
                        message.find("login") != message.npos;
   if (!refused) return {};
-  return fmt::format(
-      "sudo tocsin setup pgbouncer --role {0} --ini /etc/pgbouncer/pgbouncer.ini --password-file "
-      "/etc/tocsin/pgbouncer.password --apply (which adds {0} to stats_users and to the "
-      "auth_file), then sudo systemctl reload pgbouncer, and password_file: "
-      "/etc/tocsin/pgbouncer.password beside the dsn",
-      UserOf(address));
+  return "sudo tocsin setup pgbouncer --role tocsin --ini /etc/pgbouncer/pgbouncer.ini "
+         "--password-file /etc/tocsin/pgbouncer.password --apply (which adds tocsin to stats_users "
+         "and to the auth_file), then sudo systemctl reload pgbouncer, and user=tocsin in the dsn "
+         "with password_file: /etc/tocsin/pgbouncer.password beside it";
 }
 
 }  // namespace tocsin::collectors::pgbouncer

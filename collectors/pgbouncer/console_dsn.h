@@ -15,6 +15,6 @@ namespace tocsin::collectors::pgbouncer {
 Result<ConsoleAddress> ParseConsoleDsn(const std::string& dsn);
 
 // How to mend a refusal of PgBouncer's; empty if something else is wrong.
-std::string RemedyFor(const ConsoleAddress& address, const Error& error);
+std::string RemedyFor(const Error& error);
 
 }  // namespace tocsin::collectors::pgbouncer

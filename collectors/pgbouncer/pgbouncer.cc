@@ -108,8 +108,7 @@ ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   }
   target.examine = [address, names](const CollectorEnvironment&, const CollectContext& context) {
     PgbouncerCollector collector(address, names);
-    return ExamineByCollecting(collector, context,
-                               [&](const Error& error) { return RemedyFor(address, error); });
+    return ExamineByCollecting(collector, context, RemedyFor);
   };
   target.make = [address, names](const CollectorEnvironment&) -> AnyCollector {
     return std::make_unique<PgbouncerCollector>(address, names);

@@ -1,11 +1,6 @@
 // `tocsin setup pgbouncer`: PgBouncer knows no SQL for users; they are lines of its files.
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "collectors/pgbouncer/console.h"
 #include "collectors/pgbouncer/console_dsn.h"
@@ -37,32 +32,23 @@ Result<std::vector<SetupStep>> Plan(const SetupRequest& request) {
       {"then, to take it over", "systemctl reload pgbouncer"}};
 }
 
-// Replaces a file's text; owner, group and mode stay, or PgBouncer could not read it.
-Result<> Rewrite(FileSystem& files, const std::string& path, const std::string& text) {
-  struct stat before {};
-  const bool known = stat(path.c_str(), &before) == 0;
-  TOCSIN_RETURN_IF_ERROR(files.WriteAtomically(path, text));
-  if (!known) return {};
-  if (chown(path.c_str(), before.st_uid, before.st_gid) != 0 ||
-      chmod(path.c_str(), before.st_mode & 07777) != 0) {
-    return Error{ErrorCode::kPermissionDenied,
-                 path + ": its owner and mode cannot be kept: " + std::strerror(errno)};
-  }
-  return {};
-}
-
 Result<> ChangeUsers(const SetupRequest& request, FileSystem& files, const std::string& auth_file,
                      KindSetup::Applied& applied) {
   TOCSIN_ASSIGN_OR_RETURN(const std::string line, UserLine(request));
-  const auto read = files.Read(auth_file);
-  if (!read.ok() && read.error().code != ErrorCode::kNotFound) return read.error();
-  const std::string text = read.ok() ? *read : std::string();
+  // One that is missing is not made: nobody but PgBouncer knows as whom it reads it.
+  TOCSIN_ASSIGN_OR_RETURN(const std::string text, files.Read(auth_file));
   const std::string known = SecretOfUser(text, request.role);
   if (ScramMatches(known, request.password) || known == request.password.Reveal()) {
     applied.done.push_back(auth_file + " has the user with this password");
     return {};
   }
-  TOCSIN_RETURN_IF_ERROR(Rewrite(files, auth_file, WithUser(text, request.role, line)));
+  if (!known.empty() && request.role != kOwnRole) {
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{}: user {} has another password, which others may use: choose "
+                             "another --role, or give that one with --password-file",
+                             auth_file, request.role)};
+  }
+  TOCSIN_RETURN_IF_ERROR(files.WriteAtomically(auth_file, WithUser(text, request.role, line)));
   applied.done.push_back(auth_file + " has the user, now with this password");
   return {};
 }
@@ -97,7 +83,7 @@ Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem& files,
   KindSetup::Applied applied;
   TOCSIN_RETURN_IF_ERROR(ChangeUsers(request, files, auth_file, applied));
   const std::string after = ini.WithListed(kStatsUsers, request.role);
-  if (after != before) TOCSIN_RETURN_IF_ERROR(Rewrite(files, request.ini_file, after));
+  if (after != before) TOCSIN_RETURN_IF_ERROR(files.WriteAtomically(request.ini_file, after));
   applied.done.push_back(fmt::format("{}: stats_users names {}", request.ini_file, request.role));
   TOCSIN_RETURN_IF_ERROR(Reload(request, context, applied));
   return applied;

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "collectors/postgres/advice.h"
 #include "collectors/postgres/collector.h"
 #include "collectors/postgres/connection.h"
+#include "daemon/base/user_name.h"
 
 namespace tocsin::collectors::postgres {
 namespace {
@@ -62,10 +62,10 @@ std::string AlterSystem(const PostgresOptions& options, const std::string& setti
 std::string SetPassword(const PostgresOptions& options) {
   const ServerAddress& server = options.servers.front();
   return fmt::format(
-      "sudo tocsin setup postgres --role {} --password-file /etc/tocsin/postgres.password --dsn "
-      "'host={} port={} user=postgres dbname=postgres' --apply, and password_file: "
-      "/etc/tocsin/postgres.password beside the dsn",
-      RoleOf(options), server.host.empty() ? server.hostaddr : server.host, server.port);
+      "sudo tocsin setup postgres --role tocsin --password-file /etc/tocsin/postgres.password "
+      "--dsn 'host={} port={} user=postgres dbname=postgres' --apply, and user=tocsin in the dsn "
+      "with password_file: /etc/tocsin/postgres.password beside it",
+      server.host.empty() ? server.hostaddr : server.host, server.port);
 }
 
 std::string SocketRemedy(const PostgresOptions& options) {
@@ -190,8 +190,7 @@ std::string RoleOf(const PostgresOptions& options) {
     if (keyword == "user") return value;
   }
   if (const char* user = std::getenv("PGUSER"); user != nullptr && *user != '\0') return user;
-  const passwd* entry = getpwuid(geteuid());
-  return entry != nullptr ? entry->pw_name : std::to_string(geteuid());
+  return UserName(geteuid()).value_or(std::to_string(geteuid()));
 }
 
 std::string RemedyFor(const PostgresOptions& options, const Error& error) {

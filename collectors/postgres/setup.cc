@@ -19,15 +19,17 @@ std::string Literal(std::string_view text) {
   return quoted + "'";
 }
 
+enum class GivePassword { kYes, kItHasIt };
+
 // Each statement alone: one that fails must not undo the others.
-Result<std::vector<std::string>> RoleStatements(const SetupRequest& request) {
+Result<std::vector<std::string>> RoleStatements(const SetupRequest& request, GivePassword give) {
   if (request.role.empty() || request.role.starts_with("pg_")) {
     return Error{ErrorCode::kInvalidArgument,
                  "a role needs a name, and none that begins with pg_: those are PostgreSQL's own"};
   }
   const std::string role = QuoteIdentifier(request.role);
   std::string password;
-  if (!request.password.empty()) {
+  if (!request.password.empty() && give == GivePassword::kYes) {
     TOCSIN_ASSIGN_OR_RETURN(const std::string verifier, ScramVerifier(request.password));
     password = " PASSWORD " + Literal(verifier);
   }
@@ -58,7 +60,7 @@ SetupStep HbaStep(const SetupRequest& request) {
 }
 
 Result<std::vector<SetupStep>> Plan(const SetupRequest& request) {
-  TOCSIN_ASSIGN_OR_RETURN(const auto statements, RoleStatements(request));
+  TOCSIN_ASSIGN_OR_RETURN(const auto statements, RoleStatements(request, GivePassword::kYes));
   std::string text;
   for (const std::string& statement : statements) text += statement + ";\n";
   text += std::string(kMakeExtension) + ";";
@@ -79,12 +81,34 @@ Result<PostgresOptions> Administrator(const SetupRequest& request) {
   return options;
 }
 
+// Whether the role has this password. Errors: kInvalidArgument if somebody else's would
+// be replaced.
+Result<GivePassword> LookAtPassword(Connection& connection, const SetupRequest& request) {
+  const auto known = connection.Query(
+      "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = " + Literal(request.role));
+  if (!known.ok() && connection.lost()) return known.error();
+  // Who may not look at passwords may still set that of our own role.
+  if (known.ok() && known->size() == 1 && ScramMatches(known->Text(0, 0), request.password)) {
+    return GivePassword::kItHasIt;
+  }
+  const bool has_other = !known.ok() || (known->size() == 1 && !known->IsNull(0, 0));
+  if (request.password.empty() || !has_other || request.role == kOwnRole) {
+    return GivePassword::kYes;
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("role {} may have another password, which others may use: choose "
+                           "another --role, or give that one with --password-file",
+                           QuoteIdentifier(request.role))};
+}
+
 Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem&,
                                  const CollectContext& context) {
-  TOCSIN_ASSIGN_OR_RETURN(const auto statements, RoleStatements(request));
+  TOCSIN_RETURN_IF_ERROR(RoleStatements(request, GivePassword::kYes));  // What is wrong, first.
   TOCSIN_ASSIGN_OR_RETURN(const PostgresOptions options, Administrator(request));
   Connection connection(options, context.clock);
   TOCSIN_RETURN_IF_ERROR(connection.Begin(context));
+  TOCSIN_ASSIGN_OR_RETURN(const GivePassword give, LookAtPassword(connection, request));
+  TOCSIN_ASSIGN_OR_RETURN(const auto statements, RoleStatements(request, give));
   for (const std::string& statement : statements) {
     TOCSIN_RETURN_IF_ERROR(connection.Query(statement));
   }

@@ -261,14 +261,12 @@ std::string RemedyFor(const RedisAddress& address, const Error& error) {
   }
   if (error.code == ErrorCode::kPermissionDenied || says("NOAUTH") || says("NOPERM")) {
     return fmt::format(
-        "sudo tocsin setup redis --role {} --password-file /etc/tocsin/redis.password --url {} "
-        "--administrator-password-file FILE --apply, and user: {} with password_file: "
-        "/etc/tocsin/redis.password beside the url",
-        address.user.empty() ? "tocsin" : address.user,
+        "sudo tocsin setup redis --role tocsin --password-file /etc/tocsin/redis.password --url {} "
+        "--administrator-password-file FILE --apply, and user: tocsin with "
+        "password_file: /etc/tocsin/redis.password beside the url",
         address.unix_path.empty()
             ? fmt::format("{}://{}", address.use_tls ? "rediss" : "redis", address.Instance())
-            : "unix://" + address.unix_path,
-        address.user.empty() ? "tocsin" : address.user);
+            : "unix://" + address.unix_path);
   }
   return {};
 }

@@ -13,7 +13,7 @@
 namespace tocsin::collectors::redis {
 namespace {
 
-// What is asked besides OptionalParts().
+// What is asked besides OptionalParts(), and what may be one day (of a cluster).
 constexpr std::string_view kAlways = "+info +client|setname +cluster|info +select";
 constexpr std::string_view kKeys = "~* +scan +pttl";
 
@@ -85,12 +85,32 @@ Result<> Keep(Connection& connection, const Deadline& deadline, KindSetup::Appli
   return {};
 }
 
+// Errors: kInvalidArgument if it is a user that others may be.
+Result<> IsOurs(Connection& connection, const Deadline& deadline, const SetupRequest& request) {
+  if (request.role == kOwnRole) return {};
+  TOCSIN_ASSIGN_OR_RETURN(const auto told,
+                          connection.Run({{"ACL", "GETUSER", request.role}}, deadline));
+  TOCSIN_RETURN_IF_ERROR(Refused(told[0], "ACL GETUSER"));
+  if (!told[0].IsArray()) return {};  // There is none.
+  const Reply* passwords = told[0].FindPair("passwords");
+  const std::string digest = Sha256Hex(request.password.Reveal());
+  const bool has_ours =
+      passwords != nullptr && std::any_of(passwords->elements.begin(), passwords->elements.end(),
+                                          [&](const Reply& one) { return one.text == digest; });
+  if (has_ours) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("user {} is there already, and others may use it: choose another "
+                           "--role, or give its password with --password-file",
+                           request.role)};
+}
+
 Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem&,
                                  const CollectContext& context) {
   TOCSIN_ASSIGN_OR_RETURN(RedisAddress address, ParseRedisUrl(request.administrator));
   if (!request.administrator_password.empty()) address.password = request.administrator_password;
   const Deadline deadline(context.clock, context.deadline, context.stop);
   TOCSIN_ASSIGN_OR_RETURN(const auto connection, Connection::Open(address, deadline));
+  TOCSIN_RETURN_IF_ERROR(IsOurs(*connection, deadline, request));
   TOCSIN_ASSIGN_OR_RETURN(const auto told, connection->Run({{"INFO"}}, deadline));
   TOCSIN_RETURN_IF_ERROR(Refused(told[0], "INFO"));
   const Info info(told[0].text);

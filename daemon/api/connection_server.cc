@@ -73,6 +73,7 @@ class OnSocket : public Base {
     constexpr auto kSlices = std::chrono::seconds(kKeepAliveSeconds) / kSlice;
     for (int slice = 0; slice < kSlices; ++slice) {
       if (this->svr_sock_ == INVALID_SOCKET) return false;
+      if (slice > 0 && connections_ > HttpServer::kWorkers) return false;  // Others wait.
       if (stream.WaitForRequest(kSlice)) return true;
     }
     return false;

@@ -1,21 +1,13 @@
 #include "daemon/app/config_source.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
 #include "daemon/base/log.h"
+#include "daemon/base/user_name.h"
 
 namespace tocsin::app {
-namespace {
-
-std::string ProcessUser() {
-  const passwd* entry = getpwuid(geteuid());
-  return entry != nullptr ? entry->pw_name : std::string();
-}
-
-}  // namespace
 
 ConfigSource::ConfigSource(std::string named, std::string builtin_rules, FileSystem& files,
                            const Clock& clock)
@@ -37,7 +29,7 @@ config::Config ConfigSource::Load(bool keep, ConfigErrors& errors) {
 
 config::Config ConfigSource::Discover(bool keep, ConfigErrors& errors) {
   config::DiscoveryOptions options;
-  options.user = ProcessUser();
+  options.user = UserName(geteuid()).value_or("");
   options.storage = config::DefaultStateFolder();
   // systemd's LoadCredential= goes before the folder of files.
   if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY"); credentials != nullptr) {
@@ -50,6 +42,9 @@ config::Config ConfigSource::Discover(bool keep, ConfigErrors& errors) {
     return {};
   }
   const std::string known = before.ok() ? *before : std::string();
+  // What is not understood is not overwritten: it may name servers that are down.
+  ConfigNode::Parse(known, path_, ConfigNode::Expand::kNothing, errors);
+  if (!errors.empty()) return {};
   found_ = config::Discover(options, known, files_, clock_);
   if (keep && found_->yaml != known) {
     auto written = files_.MakeDirectory(options.storage);

@@ -55,6 +55,9 @@ std::vector<Finding> ExamineHttp(collectors::HttpCollector& collector, HttpClien
   std::vector<Finding> findings;
   model::MetricBatch batch;
   HttpExchange exchange = Fetch(http, collector.Start(context), context.deadline);
+  while (auto again = collector.Again(context, exchange)) {
+    exchange = Fetch(http, *std::move(again), context.deadline);
+  }
   const std::string failure = exchange.error ? exchange.error->message : std::string();
   const auto finished = collector.Finish(context, std::move(exchange), batch);
   if (!finished.ok()) {
@@ -71,7 +74,7 @@ std::vector<Finding> ExamineHttp(collectors::HttpCollector& collector, HttpClien
 
 std::vector<Finding> ExamineTarget(const poll::TargetConfig& target, FileSystem& files,
                                    HttpClient& http, const Clock& clock) {
-  const collectors::CollectorEnvironment environment{clock, files};
+  const collectors::CollectorEnvironment environment{clock, files, target.labels};
   const collectors::CollectContext context{clock, clock.WallNow(),
                                            clock.SteadyNow() + target.timeout, std::stop_token()};
   if (target.parsed.examine) return target.parsed.examine(environment, context).findings;

@@ -60,7 +60,10 @@ Result<Secret> FindPassword(FileSystem& files, const std::string& path, bool& ma
   const auto slash = path.find_last_of('/');
   if (slash != path.npos && slash != 0) {
     const std::string folder = path.substr(0, slash);
-    if (!files.Status(folder).ok()) TOCSIN_RETURN_IF_ERROR(files.MakeDirectory(folder));
+    if (!files.Status(folder).ok()) {
+      TOCSIN_RETURN_IF_ERROR(files.MakeDirectory(folder));
+      TOCSIN_RETURN_IF_ERROR(GiveToDaemon(folder));
+    }
   }
   TOCSIN_RETURN_IF_ERROR(files.WriteAtomically(path, password.Reveal() + "\n"));
   TOCSIN_RETURN_IF_ERROR(GiveToDaemon(path));

@@ -1,7 +1,6 @@
 // `tocsin silence add|list|expire`: over Alertmanager's API of a running daemon.
 
 #include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +14,7 @@
 #include "daemon/app/subcommand.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/text.h"
+#include "daemon/base/user_name.h"
 #include "daemon/notify/matcher_text.h"
 
 namespace tocsin::app {
@@ -41,10 +41,9 @@ int Misused(const Error& error) {
   return kExitUsage;
 }
 
-std::string UserName() {
+std::string Author() {
   if (const char* name = std::getenv("USER"); name && *name) return name;
-  const passwd* entry = getpwuid(getuid());
-  return entry ? entry->pw_name : std::to_string(getuid());
+  return UserName(getuid()).value_or(std::to_string(getuid()));
 }
 
 // A word without an operator is an alertname, as amtool has it.
@@ -88,7 +87,7 @@ Result<json> SilenceOf(const SilenceOptions& options) {
   json silence{{"matchers", json::array()},
                {"startsAt", FormatTime(start)},
                {"endsAt", FormatTime(end)},
-               {"createdBy", options.author.empty() ? UserName() : options.author},
+               {"createdBy", options.author.empty() ? Author() : options.author},
                {"comment", options.comment}};
   for (const model::Matcher& matcher : matchers) {
     silence["matchers"].push_back(MatcherJson(matcher));

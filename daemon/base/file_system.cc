@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -64,6 +65,7 @@ FileStatus StatusOf(const struct stat& status) {
   result.modified_at =
       FromUnixMillis(std::int64_t{status.st_mtim.tv_sec} * 1000 + status.st_mtim.tv_nsec / 1000000);
   result.is_directory = S_ISDIR(status.st_mode);
+  result.owner = status.st_uid;
   return result;
 }
 
@@ -170,6 +172,17 @@ Result<std::pair<Descriptor, std::string>> CreateBeside(const std::string& path)
 Result<> Replace(Descriptor& file, const std::string& temporary, const std::string& path,
                  std::string_view content) {
   TOCSIN_RETURN_IF_ERROR(WriteWhole(file.get(), content, temporary));
+  // Who could read and write the one that is replaced can do so with this one.
+  struct stat before {};
+  if (::stat(path.c_str(), &before) == 0) {
+    struct stat now {};
+    if (::fstat(file.get(), &now) != 0) return SystemError(errno, temporary);
+    const bool is_theirs = now.st_uid == before.st_uid && now.st_gid == before.st_gid;
+    if (!is_theirs && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) {
+      return SystemError(errno, path);
+    }
+    if (::fchmod(file.get(), before.st_mode & 07777) != 0) return SystemError(errno, path);
+  }
   if (::fsync(file.get()) != 0) return SystemError(errno, temporary);
   if (file.Close() != 0) return SystemError(errno, temporary);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return SystemError(errno, path);
@@ -183,7 +196,11 @@ Result<std::string> PosixFileSystem::Read(const std::string& path, std::int64_t 
   return ReadStream(descriptor.get(), limit_bytes, path);
 }
 
-Result<> PosixFileSystem::WriteAtomically(const std::string& path, std::string_view content) {
+Result<> PosixFileSystem::WriteAtomically(const std::string& link, std::string_view content) {
+  // The file itself: to replace a link would leave what it leads to as it was.
+  char* const resolved = ::realpath(link.c_str(), nullptr);
+  const std::string path = resolved != nullptr ? resolved : link;
+  std::free(resolved);
   TOCSIN_ASSIGN_OR_RETURN(auto created, CreateBeside(path));
   auto& [file, temporary] = created;
   if (auto replaced = Replace(file, temporary, path, content); !replaced.ok()) {

@@ -21,6 +21,7 @@ struct FileStatus {
   std::int64_t size_bytes = 0;
   WallTime modified_at{};
   bool is_directory = false;
+  std::uint32_t owner = 0;  // The user's number.
 };
 
 // An open file read at any offset; keeps reading the same file after a rename.
@@ -43,7 +44,9 @@ class FileSystem {
   virtual Result<std::string> Read(const std::string& path,
                                    std::int64_t limit_bytes = kDefaultReadLimitBytes) = 0;
 
-  // Replaces `path` atomically with `content`, mode 0600; on return it is on disk.
+  // Replaces `path`, or the file that it links to, atomically with `content`; on return
+  // it is on disk. Owner and mode are those of the file before; of a new one the mode
+  // is 0600.
   virtual Result<> WriteAtomically(const std::string& path, std::string_view content) = 0;
 
   virtual Result<std::unique_ptr<RandomAccessFile>> Open(const std::string& path) = 0;

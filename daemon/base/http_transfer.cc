@@ -217,6 +217,7 @@ bool HttpTransfer::State::Redirect() {
                   Where() + ": stopped after " + std::to_string(kMaxRedirects) + " redirects"};
     return false;
   }
+  other_family = false;
   // The user and password of the first URL do not travel.
   curl_url_set(url.get(), CURLUPART_USER, nullptr, 0);
   curl_url_set(url.get(), CURLUPART_PASSWORD, nullptr, 0);
@@ -297,9 +298,8 @@ bool HttpTransfer::FinishHop(int curl_code, SteadyTime now) {
   // nothing to connect to.
   const bool has_no_address = curl_code == CURLE_COULDNT_RESOLVE_HOST ||
                               (curl_code == CURLE_COULDNT_CONNECT && state.socket < 0);
-  if (has_no_address && state.request.ip_fallback) {
-    state.request.ip_fallback = false;
-    state.request.ip_family = state.request.ip_family == 4 ? 6 : 4;
+  if (has_no_address && state.request.ip_fallback && !state.other_family) {
+    state.other_family = true;
     return true;
   }
   if (curl_code != CURLE_OK) {

@@ -173,8 +173,10 @@ void HttpTransfer::State::SetConnection(SteadyTime now) {
   if (!request.unix_socket.empty()) {
     Set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
   }
-  if (request.ip_family == 4) Set(easy, CURLOPT_IPRESOLVE, static_cast<long>(CURL_IPRESOLVE_V4));
-  if (request.ip_family == 6) Set(easy, CURLOPT_IPRESOLVE, static_cast<long>(CURL_IPRESOLVE_V6));
+  if (request.ip_family != 0) {
+    const bool v4 = (request.ip_family == 4) != other_family;
+    Set(easy, CURLOPT_IPRESOLVE, static_cast<long>(v4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6));
+  }
   if (!request.accept_encoding.empty()) {
     Set(easy, CURLOPT_ACCEPT_ENCODING, request.accept_encoding.c_str());
   }

@@ -59,6 +59,7 @@ struct HttpTransfer::State {
   HttpPlace place;
   Result<> url_verdict;
   bool redirected = false;
+  bool other_family = false;  // This place has no address of the preferred one.
 
   // Of the hop under way.
   SteadyTime hop_started_at{};

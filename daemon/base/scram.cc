@@ -22,12 +22,8 @@ constexpr std::size_t kPasswordLetters = 32;
 
 using Bytes = std::vector<unsigned char>;
 
-std::string Base64(const Bytes& bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
+std::string Encoded(const Bytes& bytes) {
+  return Base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 // Empty if it is not base64.
@@ -66,8 +62,8 @@ std::string Verifier(const std::string& password, const Bytes& salt, int iterati
   PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), salt.data(),
                     static_cast<int>(salt.size()), iterations, EVP_sha256(),
                     static_cast<int>(salted.size()), salted.data());
-  return std::string(kScheme) + std::to_string(iterations) + ":" + Base64(salt) + "$" +
-         Base64(Sha256(Hmac(salted, "Client Key"))) + ":" + Base64(Hmac(salted, "Server Key"));
+  return std::string(kScheme) + std::to_string(iterations) + ":" + Encoded(salt) + "$" +
+         Encoded(Sha256(Hmac(salted, "Client Key"))) + ":" + Encoded(Hmac(salted, "Server Key"));
 }
 
 Error NoRandomNumbers() { return {ErrorCode::kInternal, "there are no random numbers"}; }

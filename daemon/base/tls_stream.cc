@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "daemon/base/stream.h"
+#include "daemon/base/text.h"
 #include "daemon/base/tls.h"
 
 namespace tocsin {
@@ -38,12 +39,6 @@ Error TlsError(std::string_view what) {
   return {ErrorCode::kUnavailable, fmt::format("TLS: {}: {}", what, LastReason())};
 }
 
-bool IsAddress(const std::string& host) {
-  in6_addr parsed{};
-  return inet_pton(AF_INET, host.c_str(), &parsed) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
-}
-
 // 0 is OpenSSL's word for its own choice.
 int ProtocolVersion(TlsVersion version) {
   switch (version) {
@@ -59,8 +54,14 @@ int ProtocolVersion(TlsVersion version) {
 Result<ContextOwner> MakeContext(const TlsOptions& options) {
   ContextOwner context(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr) return TlsError("no context");
-  const int minimum = ProtocolVersion(options.min_version);
-  SSL_CTX_set_min_proto_version(context.get(), minimum == 0 ? TLS1_2_VERSION : minimum);
+  // Of itself nothing older than TLS 1.2, unless that is what is asked for.
+  const bool is_old =
+      options.max_version == TlsVersion::k10 || options.max_version == TlsVersion::k11;
+  const TlsVersion otherwise = is_old ? options.max_version : TlsVersion::k12;
+  SSL_CTX_set_min_proto_version(
+      context.get(),
+      ProtocolVersion(options.min_version == TlsVersion::kDefault ? otherwise
+                                                                  : options.min_version));
   SSL_CTX_set_max_proto_version(context.get(), ProtocolVersion(options.max_version));
   SSL_CTX_set_verify(context.get(),
                      options.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
@@ -188,7 +189,7 @@ Result<std::unique_ptr<Stream>> StartTls(std::unique_ptr<Stream> under, const Tl
   SslOwner ssl(SSL_new(context.get()));
   if (ssl == nullptr) return TlsError("no session");
   const std::string& name = options.server_name.empty() ? host : options.server_name;
-  if (IsAddress(name)) {
+  if (IsIpAddress(name)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str());
   } else {
     SSL_set1_host(ssl.get(), name.c_str());

@@ -62,6 +62,7 @@ std::vector<Role> Roles(const FoundServer& server, const DiscoveryOptions& optio
                         FileSystem& files) {
   std::vector<Role> roles;
   for (const std::string& folder : options.password_folders) {
+    if (!server.is_trusted) break;
     const std::string file = folder + "/" + server.kind + ".password";
     const auto password = files.Read(file);
     if (password.ok() && !TrimSpace(*password).empty()) return {Role{std::string(kOwnRole), file}};

@@ -144,11 +144,12 @@ std::vector<TcpListener> ParseTcpListeners(std::string_view text) {
     const auto colon = words[1].find(':');
     if (colon == std::string_view::npos) return;
     const auto port = Hex(words[1].substr(colon + 1));
+    const auto owner = ParseInt(words[7]);
     const auto inode = ParseInt(words[9]);
     std::string address = AddressText(words[1].substr(0, colon));
-    if (!port || !inode || address.empty()) return;
-    listeners.push_back(
-        {std::move(address), static_cast<int>(*port), static_cast<std::uint64_t>(*inode)});
+    if (!port || !owner || !inode || address.empty()) return;
+    listeners.push_back({std::move(address), static_cast<int>(*port),
+                         static_cast<std::uint64_t>(*inode), static_cast<std::uint32_t>(*owner)});
   });
   return listeners;
 }

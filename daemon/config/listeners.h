@@ -18,6 +18,7 @@ struct TcpListener {
   std::string address;  // As bound: "0.0.0.0", "::", "127.0.0.1".
   int port = 0;
   std::uint64_t inode = 0;
+  std::uint32_t owner = 0;  // The user's number.
 };
 
 struct UnixListener {

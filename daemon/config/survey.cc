@@ -1,5 +1,7 @@
 #include "daemon/config/survey.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -15,6 +17,7 @@ namespace {
 constexpr int kPostgresPort = 5432;
 constexpr int kPgbouncerPort = 6432;
 constexpr int kRedisPort = 6379;
+constexpr std::uint32_t kFirstPersonalUser = 1000;
 // Sockets that listen come first in these files: more than this is connections.
 constexpr std::int64_t kMaxTableBytes = 4 << 20;
 constexpr std::string_view kSocketPrefix = ".s.PGSQL.";
@@ -68,9 +71,14 @@ class Surveyor {
     }
     unix_ = ParseUnixListeners(ReadTable(files_, places_.proc + "/net/unix", survey_.left_out));
     processes_ = FindServerProcesses(places_.proc, files_, deadline_, survey_.left_out);
+    // Seen in the kernel's table, but not from here: another /tmp, or a container's.
+    std::erase_if(unix_, [&](const UnixListener& listener) {
+      const auto status = files_.Status(listener.path);
+      return !status.ok() && status.error().code == ErrorCode::kNotFound;
+    });
     TakeOwned();
-    TakeByTitle();
     TakeByName();
+    TakeByTitle();
     TakeByPort();
     TakeFromFolders();
     Finish();
@@ -97,6 +105,7 @@ class Surveyor {
     FoundServer& server = Server(kind, listener.port);
     const std::string host = Reachable(listener.address);
     if (IsBetterHost(host, server.host)) server.host = host;
+    NoteOwner(server, listener.owner);
   }
 
   void AddUnix(const std::string& kind, const std::string& path, bool listens) {
@@ -104,6 +113,7 @@ class Surveyor {
       FoundServer& server = Server(kind, 0, path);
       server.socket = path;
       server.listens = listens;
+      NoteOwnerOf(server, path);
       return;
     }
     const auto socket = PostgresSocket(path);
@@ -113,6 +123,16 @@ class Surveyor {
                                  socket->first) != places_.socket_folders.end();
     if (server.socket.empty() || usual) server.socket = socket->first;
     server.listens = listens;
+    NoteOwnerOf(server, path);
+  }
+
+  static void NoteOwner(FoundServer& server, std::uint32_t owner) {
+    const bool is_trusted = owner < kFirstPersonalUser || owner == geteuid();
+    server.is_trusted = server.is_trusted && is_trusted;
+  }
+  void NoteOwnerOf(FoundServer& server, const std::string& path) {
+    const auto status = files_.Status(path);
+    if (status.ok()) NoteOwner(server, status->owner);
   }
 
   // By the process that has the socket open.
@@ -160,6 +180,7 @@ class Surveyor {
     for (const ServerProcess& process : processes_) {
       if (process.sockets_seen || process.kind != "redis") continue;
       const int port = PortInTitle(process.title);
+      if (IsTaken(port)) continue;  // Anybody may have such a title.
       for (const TcpListener& listener : tcp_) {
         if (listener.port == port) AddTcp("redis", listener);
       }
@@ -253,7 +274,9 @@ class Surveyor {
 
 std::string FoundServer::Name() const {
   if (port != 0) return kind + "-" + std::to_string(port);
-  return kind + "-" + socket.substr(socket.rfind('/') + 1);
+  std::string place = socket.substr(socket.find_first_not_of('/'));
+  std::replace(place.begin(), place.end(), '/', '-');
+  return kind + "-" + place;
 }
 
 std::string FoundServer::Address() const {

@@ -25,8 +25,11 @@ struct FoundServer {
   std::string host;     // Address it listens on, reachable from here; empty: no TCP.
   int port = 0;         // Also in the name of a PostgreSQL socket; 0: only a Redis socket.
   bool listens = true;  // Otherwise a socket was found whose server is not in sight.
+  // Every socket of it belongs to a user of the system or to this process' own. Anybody
+  // may listen and call himself a server: others are never shown a password.
+  bool is_trusted = true;
 
-  std::string Name() const;     // "postgres-5432", "redis-6379", "redis-redis.sock".
+  std::string Name() const;     // "postgres-5432", "redis-6379", "redis-run-redis.sock".
   std::string Address() const;  // "/var/run/postgresql:5432", "127.0.0.1:6379".
 };
 

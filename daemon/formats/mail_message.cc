@@ -349,8 +349,6 @@ std::string EncodeMail(const MailMessage& message) {
   return out + "--" + message.boundary + "--\r\n";
 }
 
-std::string MailDate(WallTime time) { return InternetDate(time, "+0000"); }
-
 bool IsMailAddressHeader(std::string_view name) {
   constexpr std::array<std::string_view, 6> kNames = {"From", "To",       "Cc",
                                                       "Bcc",  "Reply-To", "Sender"};

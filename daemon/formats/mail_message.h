@@ -37,9 +37,6 @@ struct MailMessage {
 // The message, lines ending in CRLF. MIME's own headers follow `headers`.
 std::string EncodeMail(const MailMessage& message);
 
-// "Wed, 25 Nov 2026 20:28:41 +0000".
-std::string MailDate(WallTime time);
-
 // From, To, Cc, Bcc, Reply-To and Sender.
 bool IsMailAddressHeader(std::string_view name);
 

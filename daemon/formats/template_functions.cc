@@ -122,12 +122,6 @@ std::optional<std::pair<std::string, std::string>> SplitHostPort(const std::stri
   return std::pair(text.substr(0, colon), text.substr(colon + 1));
 }
 
-bool IsIpAddress(const std::string& host) {
-  std::array<unsigned char, 16> address;
-  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
-}
-
 std::string StripPort(const std::string& host_port) {
   const auto parts = SplitHostPort(host_port);
   return parts ? parts->first : host_port;

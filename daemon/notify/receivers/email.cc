@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "daemon/base/internet_date.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/mail_message.h"
 #include "daemon/notify/receivers/receiver.h"
@@ -16,22 +17,6 @@ namespace {
 constexpr std::size_t kMaxHeaderRunes = 2000;        // Of one header's value,
 constexpr std::size_t kMaxAddressBytes = 100 << 10;  // unless it is a list of addresses.
 constexpr std::size_t kMaxRecipients = 100;          // RFC 5321 lets every server refuse more.
-
-// What stands on the wire for `text`, for what must not appear in an error.
-std::string Base64(std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < text.size() ? static_cast<unsigned char>(text[i + j]) : 0u);
-    }
-    for (int j = 0; j < 4; ++j) out += kDigits[group >> (18 - 6 * j) & 63];
-    for (std::size_t j = text.size() - i; j < 3; ++j) out[out.size() - (3 - j)] = '=';
-  }
-  return out;
-}
 
 bool IsThisMachine(std::string_view host) {
   return host == "localhost" || host == "[::1]" || host.starts_with("127.");
@@ -79,6 +64,7 @@ class EmailReceiver : public Receiver {
          {settings_.auth_password.Reveal(), settings_.auth_secret.Reveal()}) {
       if (secret.empty()) continue;
       // A server may throw back what it was sent.
+      // As it stands on the wire.
       secrets.push_back(Base64(settings_.auth_identity + '\0' + user + '\0' + secret));
       secrets.push_back(Base64(secret));
       secrets.push_back(secret);
@@ -177,7 +163,7 @@ class EmailReceiver : public Receiver {
       mail.headers.emplace_back("Message-Id",
                                 fmt::format("<{}@{}>", id, from.substr(from.rfind('@') + 1)));
     }
-    if (!has_date) mail.headers.emplace_back("Date", formats::MailDate(date));
+    if (!has_date) mail.headers.emplace_back("Date", InternetDate(date, "+0000"));
     mail.text = text.Expand(settings_.text);
     mail.html = text.ExpandHtml(settings_.html);
     // Of HTML that failed (it may be too long) the text part stands alone.

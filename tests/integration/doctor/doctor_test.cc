@@ -135,7 +135,7 @@ TEST_F(DoctorTest, WhoMayNotAskPgbouncerOrRedisIsToldWhatWouldLetHim) {
       "' } ]";
   json report = Examine(config);
   EXPECT_THAT(Text(FindingOf(report, "pgbouncer", "login")["remedy"]),
-              HasSubstr("sudo tocsin setup pgbouncer --role app"));
+              HasSubstr("sudo tocsin setup pgbouncer --role tocsin"));
   const json config_part = FindingOf(report, "redis", "config");
   ASSERT_FALSE(config_part.is_null()) << report.dump(1);
   const std::string remedy = Text(config_part["remedy"]);

@@ -138,6 +138,28 @@ TEST_F(PostgresSetupTest, ARoleWithAStrangeNameIsQuotedAndWhatIsLeftToDoIsSaid) 
   EXPECT_EQ(rows->size(), 1u);
 }
 
+TEST_F(PostgresSetupTest, NobodyElsesPasswordIsReplaced) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ASSERT_TRUE(server_->Execute("CREATE ROLE app LOGIN PASSWORD 'of-the-application'").ok());
+  const char* secret =
+      "SELECT rolname, rolpassword FROM pg_authid WHERE rolname IN ('app',"
+      " 'tocsin') ORDER BY 1";
+  const auto before = server_->Execute(secret);
+  std::vector<std::string> words = {"postgres",     "--role",          "app",          "--dsn",
+                                    server_->Dsn(), "--password-file", password_file_, "--apply"};
+  const auto refused = Setup(words);
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.output, HasSubstr("role app may have another password"));
+  EXPECT_EQ(*server_->Execute(secret), *before);
+  // Our own: made once, and the same when it is done again.
+  words[2] = "tocsin";
+  EXPECT_EQ(Setup(words).status, 0);
+  const auto ours = server_->Execute(secret);
+  EXPECT_NE(*ours, *before);
+  EXPECT_EQ(Setup(words).status, 0);
+  EXPECT_EQ(*server_->Execute(secret), *ours);
+}
+
 TEST_F(PostgresSetupTest, WhoMayNotMakeRolesIsToldSoAndWrongUseIsStatusTwo) {
   ASSERT_NO_FATAL_FAILURE(StartServer());
   ASSERT_TRUE(server_->Execute("CREATE ROLE nobody LOGIN").ok());
@@ -181,6 +203,11 @@ TEST_F(SetupTest, APgbouncerUserIsAddedToBothFilesAndNothingElseChanges) {
   EXPECT_EQ(after.st_uid, before.st_uid);
   EXPECT_EQ(after.st_mode, before.st_mode);
 
+  std::vector<std::string> of_another = words;
+  of_another.insert(of_another.end(), {"--role", "boss"});
+  const auto refused = Setup(of_another);
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.output, HasSubstr("user boss has another password"));
   const std::string changed = Read(ini) + Read(users);
   const auto again = Setup(words);
   EXPECT_EQ(again.status, 0) << again.output;
@@ -207,6 +234,11 @@ TEST_F(SetupTest, ARedisUserMayRunWhatIsCollectedAndNothingElse) {
   EXPECT_EQ(first.status, 0) << first.output;
   EXPECT_THAT(first.output, HasSubstr("gone after a restart"));  // It has no file to keep it in.
   EXPECT_THAT(first.output, Not(HasSubstr(Password())));
+  std::vector<std::string> of_another = words;
+  of_another.insert(of_another.end(), {"--role", "default"});
+  const auto refused = Setup(of_another);
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.output, HasSubstr("user default is there already"));
   const auto user = (*server)->Command("-a boss-password ACL LIST");
   const auto again = Setup(words);
   EXPECT_EQ(again.status, 0) << again.output;

@@ -42,6 +42,25 @@ TEST_F(FileSystemTest, WrittenFileReadsBackAndIsPrivate) {
   EXPECT_THAT(*files_.List(folder_), ElementsAre("a")) << "no temporary file stays";
 }
 
+TEST_F(FileSystemTest, WhoCouldReadTheFileBeforeCanStillReadIt) {
+  ASSERT_TRUE(files_.WriteAtomically(At("a"), "old").ok());
+  ASSERT_EQ(::chmod(At("a").c_str(), 0640), 0);
+  const bool is_root = ::geteuid() == 0;
+  ASSERT_TRUE(!is_root || ::chown(At("a").c_str(), 4711, 4712) == 0);
+  std::filesystem::create_symlink("a", At("link"));
+  ASSERT_TRUE(files_.WriteAtomically(At("link"), "new").ok());
+  EXPECT_EQ(*files_.Read(At("a")), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(At("link")));
+  struct stat status {};
+  ASSERT_EQ(::stat(At("a").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0640U);
+  if (is_root) {
+    EXPECT_EQ(status.st_uid, 4711U);
+    EXPECT_EQ(status.st_gid, 4712U);
+    EXPECT_EQ(files_.Status(At("a"))->owner, 4711U);
+  }
+}
+
 TEST_F(FileSystemTest, FailedWriteLeavesTheOldContentAndNoTemporaryFile) {
   ASSERT_TRUE(files_.MakeDirectory(At("busy/inner")).ok());
   const auto written = files_.WriteAtomically(At("busy"), "x");  // A directory is in the way.

@@ -23,7 +23,8 @@ constexpr Difference kDifferences[] = {
     {"pg_settings_extra_float_digits", "the exporter's driver sets its session's own"},
     {"pg_process_idle_seconds", "Debian's query counts busy sessions in the buckets too"},
 };
-// Our own session is idle when the exporter asks, and busy when we do.
+// Our own session is idle when the exporter asks, and busy when we do; the exporter's,
+// which it names for that, the other way round.
 constexpr std::string_view kOurIdleSession = "application_name=\"tocsin\"";
 
 static_assert(std::size(kDifferences) <= 20);
@@ -53,7 +54,7 @@ class DropInTest : public ::testing::Test {
     auto exporter = PackagedExporter::Start(
         "prometheus-postgres-exporter", {std::string("--extend.query-path=") + kQueries},
         {{"DATA_SOURCE_NAME", "postgresql://postgres@127.0.0.1:" + std::to_string(server_->port()) +
-                                  "/postgres?sslmode=disable"}});
+                                  "/postgres?sslmode=disable&application_name=exporter"}});
     ASSERT_TRUE(exporter.ok()) << exporter.error().message;
     exporter_ = *std::move(exporter);
   }

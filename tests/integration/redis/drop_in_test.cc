@@ -34,8 +34,8 @@ constexpr std::string_view kOwnAffairs[] = {"redis_up", "redis_exporter_build_in
 constexpr Difference kDifferences[] = {
     {"redis_exporter_*", "each counts and times its own scrapes"},
     // Off by one when the second turns between the answer and its reading; ours is the server's.
-    {"redis_start_time_seconds", "its own clock less the server's uptime",
-     Difference::In::kValues, 1e-9},
+    {"redis_start_time_seconds", "its own clock less the server's uptime", Difference::In::kValues,
+     1e-9},
     {"redis_client_recent_max_*", "peaks of the last seconds, of those who ask"},
     {"redis_connected_clients", "the exporter's connection is there only when it asks"},
     {"redis_mem*", "likewise its buffers", Difference::In::kValues, 0.3},

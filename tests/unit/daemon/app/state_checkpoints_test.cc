@@ -98,7 +98,9 @@ TEST_F(StateCheckpointsTest, AReaderThatKeepsItBackIsNoErrorAndItIsTriedAgain) {
   EXPECT_GT(pages_, 600) << "the reader needs the log as it is";
   rows.Reset();
   ASSERT_TRUE(reader->Execute("COMMIT").ok());
-  executors_.RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(Checkpoints(), 0) << "what was copied in part is none";
+  executors_.RunFor(StateCheckpoints::kRetry);
+  EXPECT_EQ(Checkpoints(), 1);
   Commit(1);
   EXPECT_LT(pages_, 10);
   EXPECT_EQ(metrics_

@@ -43,6 +43,55 @@ TEST(AlertStatesTest, FiresAfterForAndResolvesWithTheCurrentValue) {
   EXPECT_THAT(world.Alerts(), IsEmpty());
   EXPECT_THAT(world.Timeline(), ElementsAre("40s firing High{severity=\"warning\"} 90",
                                             "50s resolved High{severity=\"warning\"} 42"));
+  EXPECT_EQ(world.sink().batches.back()[0].annotations.Get("summary"), "42 on db1:5432");
+}
+
+TEST(AlertStatesTest, AResolvedWithoutAPresentValueSaysTheLastOne) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(kHigh);
+  world.RunTo("30s");
+  world.Set(kCpu, 95);
+  world.RunTo("40s");
+  world.End(kCpu);
+  world.RunTo("50s");
+  EXPECT_THAT(world.Timeline().back(), "50s resolved High{severity=\"warning\"} 95");
+  EXPECT_EQ(world.sink().batches.back()[0].annotations.Get("summary"), "95 on db1:5432");
+}
+
+TEST(AlertStatesTest, AResolvedKeepsItsLabelsInItsTexts) {
+  RuleWorld world;
+  world.Set(R"(cpu{core="1"})", 90);
+  world.Set(R"(cpu{core="2"})", 50);
+  world.Set("limit", 80);
+  world.Begin(Group(R"y(
+  - { alert: High, expr: cpu > 80, annotations: { text: '{{ $labels }} {{ $value }}' } }
+  - { alert: Most, expr: 'topk(1, cpu) > 80', annotations: { text: '{{ $labels }} {{ $value }}' } }
+  - { alert: Less, expr: 'limit < on () group_right () cpu', annotations: { text: '{{ $labels }} {{ $value }}' } }
+)y"));
+  world.Set(R"(cpu{core="1"})", 10);
+  world.RunTo("10s");
+  const auto& batch = world.sink().batches.back();
+  ASSERT_EQ(batch.size(), 3u);
+  EXPECT_EQ(batch[0].annotations.Get("text"), "map[__name__:cpu core:1] 10");
+  // The highest is the other's now: there is no value of its own.
+  EXPECT_EQ(batch[1].annotations.Get("text"), "map[__name__:cpu core:1] 90");
+  // What is compared has fewer labels than the alert.
+  EXPECT_EQ(batch[2].annotations.Get("text"), "map[core:1] 80");
+}
+
+TEST(AlertStatesTest, ATextThatHasNothingToSayOfAResolvedStays) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Set("worst", 7);
+  world.Begin(Group(R"y(
+  - { alert: High, expr: cpu > 80, annotations: { worst: '{{ query "worst" | first | value }}' } }
+)y"));
+  world.Set(kCpu, 42);
+  world.End("worst");
+  world.RunTo("10s");
+  EXPECT_EQ(world.Timeline().back(), "10s resolved High 42");
+  EXPECT_EQ(world.sink().batches.back()[0].annotations.Get("worst"), "7");
 }
 
 TEST(AlertStatesTest, ForZeroFiresInTheSameEvaluation) {

@@ -18,7 +18,7 @@ std::string Group(const std::string& rules) {
 }
 
 const std::string kHysteresis = Group(R"y(
-  - { alert: High, expr: cpu > 80, annotations: { tocsin_resolve_when: cpu < 60 } }
+  - { alert: High, expr: cpu > 80, annotations: { tocsin_resolve_when: cpu < 60, text: '{{ $value }}' } }
 )y");
 
 TEST(HysteresisTest, ResolvesOnlyWhenTheOtherConditionHolds) {
@@ -31,6 +31,20 @@ TEST(HysteresisTest, ResolvesOnlyWhenTheOtherConditionHolds) {
   world.Set(kCpu, 59);
   world.RunTo("70s");
   EXPECT_THAT(world.Timeline(), ElementsAre("0s firing High 90", "1m10s resolved High 59"));
+}
+
+TEST(HysteresisTest, ItsTextsFollowTheValueWhileItWaits) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(kHysteresis);
+  world.Set(kCpu, 70);
+  world.RunTo("70s");
+  const auto& repeat = world.sink().batches.back()[0];
+  EXPECT_EQ(world.At(repeat.updated_at), "1m10s");
+  EXPECT_EQ(repeat.annotations.Get("text"), "70");
+  world.Set(kCpu, 59);
+  world.RunTo("80s");
+  EXPECT_EQ(world.sink().batches.back()[0].annotations.Get("text"), "59");
 }
 
 TEST(HysteresisTest, ResolvesWhenItsDataIsGone) {

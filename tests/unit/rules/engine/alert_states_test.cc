@@ -9,7 +9,6 @@ namespace tocsin::rules {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::RuleWorld;
 
@@ -268,40 +267,6 @@ TEST(AlertStatesTest, ExternalLabelsGoOutWithAlertsUnlessTheyAreThere) {
   EXPECT_EQ(alert.labels.Get("job"), "pg");
   EXPECT_EQ(alert.annotations.Get("c"), "booking");
   EXPECT_EQ(world.Latest("ALERTS{cluster=\"booking\"}"), "");
-}
-
-TEST(AlertStatesTest, ATemplateThatFailsShowsTheErrorInItsPlace) {
-  RuleWorld world;
-  world.Set(kCpu, 90);
-  world.Begin(Group(R"y(
-  - { alert: High, expr: cpu > 80, annotations: { a: "{{ (query \"missing(\" | first).Value }}" } }
-)y"));
-  EXPECT_THAT(std::string(world.sink().batches.back()[0].annotations.Get("a")),
-              HasSubstr("<error expanding template: error executing template __alert_High: "
-                        "template: __alert_High:1:"));
-  world.Reload(
-      Group("  - { alert: Other, expr: cpu > 80, annotations: { a: '{{ .Nonsense }}' } }\n"));
-  world.Run("10s");
-  EXPECT_THAT(std::string(world.sink().batches.back()[0].annotations.Get("a")),
-              HasSubstr("at <.Nonsense>: can't evaluate field Nonsense in type struct { Labels "
-                        "map[string]string; ExternalLabels map[string]string; ExternalURL string; "
-                        "Value interface {} }>"));
-}
-
-TEST(AlertStatesTest, TemplatesQueryTheStore) {
-  RuleWorld world;
-  world.Set(kCpu, 90);
-  world.Set(R"(limit{job="pg"})", 100);
-  world.Begin(Group(R"y(
-  - alert: High
-    expr: cpu > 80
-    annotations:
-      a: '{{ query "limit" | first | value | humanize }} {{ range query "limit" }}{{ .Labels.job }}{{ end }}'
-      b: '{{ graphLink "up" }} {{ externalURL }} {{ with query "limit" }}{{ . | first | label "job" }}{{ end }}'
-)y"));
-  const auto& annotations = world.sink().batches.back()[0].annotations;
-  EXPECT_EQ(annotations.Get("a"), "100 pg");
-  EXPECT_EQ(annotations.Get("b"), "/graph?g0.expr=up&g0.tab=0 http://tocsin pg");
 }
 
 TEST(AlertStatesTest, AClockSetBackNeitherFiresEarlyNorStopsTheRules) {

@@ -243,18 +243,6 @@ TEST(AlertStatesTest, RecordingRulesAreVisibleToTheNextRuleAndEndWithMarkers) {
   EXPECT_EQ(world.Latest("job:cpu:max"), "");
 }
 
-TEST(AlertStatesTest, QueryOffsetLooksAndWritesInThePast) {
-  RuleWorld world;
-  world.Set(kCpu, 10);
-  world.Run("1m");
-  world.Begin(Group("  - { record: r, expr: cpu }\n", "  query_offset: 30s\n"));
-  world.Set(kCpu, 90);
-  world.RunTo("20s");
-  EXPECT_EQ(world.Latest("r"), "10");
-  world.RunTo("50s");
-  EXPECT_EQ(world.Latest("r"), "90");
-}
-
 TEST(AlertStatesTest, ExternalLabelsGoOutWithAlertsUnlessTheyAreThere) {
   RuleWorld world;
   world.options().external_labels = {{"cluster", "booking"}, {"job", "other"}};

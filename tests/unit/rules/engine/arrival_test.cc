@@ -16,11 +16,11 @@ std::string Group(const std::string& rules, const std::string& interval = "10s")
   return "groups:\n- name: g\n  interval: " + interval + "\n  rules:\n" + rules;
 }
 
-double Iterations(RuleWorld& world) {
+double Iterations(RuleWorld& world, const std::string& group = "g") {
   return world.metrics()
       .Counter("tocsin_rule_group_iterations_total",
                "Evaluations of the group, at slots and on arrival.",
-               {{"rule_group", "rules.yaml;g"}})
+               {{"rule_group", "rules.yaml;" + group}})
       .Value();
 }
 
@@ -118,6 +118,58 @@ TEST(OnArrivalTest, AlertsAreStoredAtSlotsAndAtTransitionsOnly) {
   world.Run("30s");
   EXPECT_GT(Iterations(world), 3);
   EXPECT_EQ(world.store().rule_commits(), commits);
+}
+
+// Else a chain of groups would run in circles within one interval.
+TEST(OnArrivalTest, WhatRulesWriteEvaluatesNoOtherGroup) {
+  RuleWorld world;
+  world.options().evaluation = EvaluationMode::kArrival;
+  world.Start(Group(R"y(
+  - { record: "job:cpu", expr: "sum by (job) (cpu)" }
+  - { alert: High, expr: cpu > 80 }
+)y",
+                    "1m") +
+              R"y(
+- name: reader
+  interval: 10m
+  rules:
+  - { alert: Any, expr: 'count(ALERTS) > 0' }
+  - { alert: Recorded, expr: 'job:cpu > 80' }
+)y");
+  world.Run("6s");
+  world.Set(kCpu, 90);
+  world.Run("0s");
+  EXPECT_EQ(world.Latest("ALERTS{alertstate=\"firing\"}"), "1");
+  world.Run("2m");
+  EXPECT_EQ(world.Latest("job:cpu"), "90");
+  EXPECT_GT(Iterations(world), 3);
+  EXPECT_LE(Iterations(world, "reader"), 1);  // Its slot, perhaps.
+  world.Run("20m");
+  EXPECT_LE(Iterations(world, "reader"), 3);
+  EXPECT_EQ(world.Latest("ALERTS{alertname=\"Recorded\"}"), "1");
+}
+
+TEST(OnArrivalTest, TimesIncreaseWhenAnArrivalFallsIntoASlotsMillisecond) {
+  RuleWorld world;
+  world.options().evaluation = EvaluationMode::kArrival;
+  world.BeginWithoutPolls(Group("  - { alert: High, expr: cpu > 80 }\n"));
+  const auto evaluated_at = [&world] {
+    return world.At(*world.engine().Groups()[0].last_evaluation);
+  };
+  ASSERT_EQ(world.At(world.clock().WallNow()), "0s");
+  world.Set(kCpu, 90);
+  world.Run("0s");
+  EXPECT_EQ(evaluated_at(), "1ms");
+  // A clock that is set forward a little: the arrival is first.
+  world.Run("9990ms");
+  world.clock().JumpWall(Millis(10));
+  ASSERT_EQ(world.At(world.clock().WallNow()), "10s");
+  world.Set(kCpu, 91);
+  world.Run("0s");
+  EXPECT_EQ(evaluated_at(), "10s");
+  world.Run("10ms");
+  EXPECT_EQ(evaluated_at(), "10s1ms");
+  EXPECT_EQ(Iterations(world), 4);
 }
 
 }  // namespace

@@ -72,5 +72,33 @@ TEST(ReloadTest, AlertsOfARemovedRuleAreToldUntilNotifyTakesThem) {
   EXPECT_EQ(world.Timeline().size(), 2u);
 }
 
+// Prometheus 3 sets it back to pending, and Alertmanager tells its end by time-out.
+TEST(ReloadTest, AFiringAlertGoesOnWhenItsForIsRaised) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(Group("  - { alert: High, expr: cpu > 80, for: 20s }\n"));
+  world.RunTo("30s");
+  const std::string raised = Group("  - { alert: High, expr: cpu > 80, for: 5m }\n");
+  world.Reload(raised);
+  world.RunTo("1m");
+  EXPECT_THAT(world.Alerts(), ElementsAre("High firing since 0s value 90"));
+  world.Restart("5s", raised);
+  world.RunTo("2m");
+  EXPECT_THAT(world.Alerts(), ElementsAre("High firing since 0s value 90"));
+  world.Set(kCpu, 10);
+  world.RunTo("130s");
+  EXPECT_THAT(world.Timeline(), ElementsAre("20s firing High 90", "2m10s resolved High 10"));
+}
+
+TEST(ReloadTest, APendingAlertWaitsForTheNewFor) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(Group("  - { alert: High, expr: cpu > 80, for: 1m }\n"));
+  world.RunTo("30s");
+  world.Reload(Group("  - { alert: High, expr: cpu > 80, for: 2m }\n"));
+  world.RunTo("3m");
+  EXPECT_THAT(world.Timeline(), ElementsAre("2m firing High 90"));
+}
+
 }  // namespace
 }  // namespace tocsin::rules

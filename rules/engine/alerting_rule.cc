@@ -42,12 +42,9 @@ AlertingRule::AlertingRule(const Rule& rule)
     : rule_(&rule), labels_(rule.name, rule.labels), annotations_(rule.name, rule.annotations) {}
 
 Result<> AlertingRule::Evaluate(AlertEvaluation& evaluation, int limit) {
-  // The table is worth more than the rest of the evaluation: only for who uses it.
-  const bool expands = !evaluation.result.empty() && !(labels_.plain() && annotations_.plain());
-  const formats::GoFunctions functions =
-      expands ? RuleTemplateFunctions(evaluation.scope) : formats::GoFunctions();
-  TOCSIN_ASSIGN_OR_RETURN(const Seen seen, LabelResult(evaluation, functions));
-  Update(seen, evaluation, functions);
+  TOCSIN_ASSIGN_OR_RETURN(const Seen seen, LabelResult(evaluation));
+  Update(seen, evaluation);
+  template_failing_ = evaluation.template_failed;
   int active = 0;
   for (auto it = alerts_.begin(); it != alerts_.end();) {
     ActiveAlert& alert = it->second;
@@ -70,20 +67,31 @@ Result<> AlertingRule::Evaluate(AlertEvaluation& evaluation, int limit) {
   return {};
 }
 
-// The rule's labels go over the element's; two elements must not become one alert.
-Result<AlertingRule::Seen> AlertingRule::LabelResult(AlertEvaluation& evaluation,
-                                                     const formats::GoFunctions& functions) {
-  bool failed = false;
-  const auto on_error = [&](const Error& error) {
-    failed = true;
+TextPairs AlertingRule::Expand(const RuleTemplates& templates, const model::Labels& labels,
+                               double value, AlertEvaluation& evaluation,
+                               const OnError& on_error) const {
+  // The table is worth more than the rest of the evaluation: only for who uses it.
+  if (evaluation.functions.empty() && !templates.plain()) {
+    evaluation.functions = RuleTemplateFunctions(evaluation.scope);
+  }
+  return templates.Expand(labels, value, evaluation.scope, evaluation.functions, on_error);
+}
+
+AlertingRule::OnError AlertingRule::Complain(AlertEvaluation& evaluation) const {
+  return [this, &evaluation](const Error& error) {
+    evaluation.template_failed = true;
     if (template_failing_) return;
     LogWarning("a template of an alerting rule fails; its text shows the error until it is mended",
                {{"alert", rule_->name}, {"error", error.message}});
   };
+}
+
+// The rule's labels go over the element's; two elements must not become one alert.
+Result<AlertingRule::Seen> AlertingRule::LabelResult(AlertEvaluation& evaluation) const {
   Seen seen;
   for (const auto& sample : evaluation.result) {
     const TextPairs texts =
-        labels_.Expand(sample.labels, sample.value, evaluation.scope, functions, on_error);
+        Expand(labels_, sample.labels, sample.value, evaluation, Complain(evaluation));
     std::vector<model::LabelView> pairs;
     for (const auto label : sample.labels) {
       if (label.first != model::kMetricName) pairs.push_back(label);
@@ -95,19 +103,10 @@ Result<AlertingRule::Seen> AlertingRule::LabelResult(AlertEvaluation& evaluation
                    "vector contains metrics with the same labelset after applying alert labels"};
     }
   }
-  template_failing_ = failed;
   return seen;
 }
 
-void AlertingRule::Update(const Seen& seen, AlertEvaluation& evaluation,
-                          const formats::GoFunctions& functions) {
-  bool failed = false;
-  const auto on_error = [&](const Error& error) {
-    failed = true;
-    if (template_failing_) return;
-    LogWarning("a template of an alerting rule fails; its text shows the error until it is mended",
-               {{"alert", rule_->name}, {"error", error.message}});
-  };
+void AlertingRule::Update(const Seen& seen, AlertEvaluation& evaluation) {
   for (const auto& [labels, sample] : seen) {
     auto [it, is_new] = alerts_.try_emplace(labels);
     ActiveAlert& alert = it->second;
@@ -119,9 +118,8 @@ void AlertingRule::Update(const Seen& seen, AlertEvaluation& evaluation,
     alert.value = sample->value;
     alert.result_labels = sample->labels.Without(model::kMetricName);
     alert.annotations = model::Labels::FromMap(
-        annotations_.Expand(sample->labels, sample->value, evaluation.scope, functions, on_error));
+        Expand(annotations_, sample->labels, sample->value, evaluation, Complain(evaluation)));
   }
-  template_failing_ = template_failing_ || failed;
 }
 
 bool AlertingRule::Present(ActiveAlert& alert, WallTime at) {
@@ -154,9 +152,7 @@ bool AlertingRule::Missing(ActiveAlert& alert, AlertEvaluation& evaluation) {
     return true;
   }
   if (WaitsToResolve(alert, evaluation)) {
-    if (const auto* values = evaluation.compared_side()) {
-      if (const auto* now = FindElement(*values, alert.result_labels)) alert.value = now->value;
-    }
+    ShowPresentValue(alert, evaluation);
     return true;
   }
   if (rule_->keep_firing_for > Millis(0)) {
@@ -205,9 +201,7 @@ bool AlertingRule::WaitsToResolve(const ActiveAlert& alert, AlertEvaluation& eva
 }
 
 void AlertingRule::Resolve(ActiveAlert& alert, AlertEvaluation& evaluation, std::string reason) {
-  if (const auto* values = evaluation.compared_side()) {
-    if (const auto* now = FindElement(*values, alert.result_labels)) alert.value = now->value;
-  }
+  ShowPresentValue(alert, evaluation);
   alert.state = AlertState::kInactive;
   alert.resolved_at = evaluation.at;
   alert.resolve_reason = std::move(reason);
@@ -215,6 +209,22 @@ void AlertingRule::Resolve(ActiveAlert& alert, AlertEvaluation& evaluation, std:
   alert.held_since.reset();
   alert.hold_reason.clear();
   alert.changed = true;
+}
+
+// Of an alert that is not in the result: what the condition compares now, in its texts
+// too. Where there is nothing any more, the last value stays.
+void AlertingRule::ShowPresentValue(ActiveAlert& alert, AlertEvaluation& evaluation) const {
+  const promql::Vector* values = evaluation.compared_side();
+  const auto* now = values == nullptr ? nullptr : FindElement(*values, alert.result_labels);
+  if (now == nullptr) return;
+  alert.value = now->value;
+  const bool its_own = now->labels.Without(model::kMetricName) == alert.result_labels;
+  bool failed = false;
+  const TextPairs texts =
+      Expand(annotations_, its_own ? now->labels : alert.result_labels, now->value, evaluation,
+             [&failed](const Error&) { failed = true; });
+  // A text about an alert that fires may find nothing to say of one that does not.
+  if (!failed) alert.annotations = model::Labels::FromMap(texts);
 }
 
 std::vector<ActiveAlert*> AlertingRule::DueToSend(WallTime at, Millis resend_delay) {

@@ -57,6 +57,10 @@ struct AlertEvaluation {
   // holds: evaluated when first asked for, null when there are none to be had.
   std::function<const promql::Vector*()> compared_side;
   std::function<const promql::Vector*()> resolving;
+
+  // The rule's own.
+  formats::GoFunctions functions{};
+  bool template_failed = false;
 };
 
 class AlertingRule {
@@ -99,14 +103,20 @@ class AlertingRule {
  private:
   using Seen = std::map<model::Labels, const promql::VectorSample*>;
 
-  Result<Seen> LabelResult(AlertEvaluation& evaluation, const formats::GoFunctions& functions);
-  void Update(const Seen& seen, AlertEvaluation& evaluation, const formats::GoFunctions& functions);
+  using OnError = std::function<void(const Error&)>;
+
+  TextPairs Expand(const RuleTemplates& templates, const model::Labels& labels, double value,
+                   AlertEvaluation& evaluation, const OnError& on_error) const;
+  OnError Complain(AlertEvaluation& evaluation) const;
+  Result<Seen> LabelResult(AlertEvaluation& evaluation) const;
+  void Update(const Seen& seen, AlertEvaluation& evaluation);
   // False when the alert is to be forgotten.
   bool Present(ActiveAlert& alert, WallTime at);
   bool Missing(ActiveAlert& alert, AlertEvaluation& evaluation);
   bool Held(ActiveAlert& alert, AlertEvaluation& evaluation, bool& expired);
   bool WaitsToResolve(const ActiveAlert& alert, AlertEvaluation& evaluation) const;
   void Resolve(ActiveAlert& alert, AlertEvaluation& evaluation, std::string reason);
+  void ShowPresentValue(ActiveAlert& alert, AlertEvaluation& evaluation) const;
 
   const Rule* rule_;  // Of the group's configuration, which outlives this.
   RuleTemplates labels_;

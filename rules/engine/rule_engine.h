@@ -28,7 +28,8 @@
 //
 // Alerts go out as one batch per evaluation of a group. A firing alert is sent at
 // its transition and again every kResendDelay with an end of four times
-// max(interval, kResendDelay) ahead; a resolved one for kResolvedRetention. Unlike
+// max(interval, kResendDelay) ahead; a resolved one for kResolvedRetention, with the
+// value its condition compares by then, in its annotations too, if there is one. Unlike
 // Prometheus, a rule whose query fails keeps re-sending its firing alerts, so that
 // a failing query does not resolve them by time-out; nor does a slow one, its own
 // group's or another's: the firing alerts of a group that has said nothing for half

@@ -78,6 +78,39 @@ TEST(ProcessTest, ABadReloadChangesNothingAndAGoodOneIsTakenOver) {
   EXPECT_FALSE(daemon.FindTarget("before").has_value());
 }
 
+TEST(ProcessTest, AReloadWithABrokenRuleFileChangesNothing) {
+  TemporaryFolder folder;
+  PosixFileSystem files;
+  const std::string path = folder.File("rules.yaml");
+  const auto write = [&](const std::string& rules) {
+    const std::string text = "groups:\n- name: g\n  interval: 1s\n  rules:\n" + rules;
+    ASSERT_TRUE(files.WriteAtomically(path, text).ok());
+  };
+  write("  - { alert: Before, expr: vector(1) }\n");
+  auto started =
+      DaemonProcess::Start("interval: 1s\nhost: [ { name: before } ]\nrules: [ '" + path + "' ]\n");
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  DaemonProcess& daemon = **started;
+  ASSERT_TRUE(daemon.WaitForAlert("Before", "firing"));
+  const std::string before = daemon.Get("/api/v1/alerts").body;
+
+  write("  - { alert: After, expr: vector(1) }\n  - { alert: Broken, expr: vector( }\n");
+  daemon.WriteConfig("interval: 1s\nhost: [ { name: after } ]\nrules: [ '" + path + "' ]\n");
+  const HttpResponse refused = daemon.Get("/-/reload", "POST");
+  EXPECT_EQ(refused.status, 500);
+  EXPECT_NE(refused.body.find("rules.yaml:6:"), refused.body.npos) << refused.body;
+  const std::string evaluations = "sum(tocsin_rule_group_iterations_total)";
+  const auto seen = daemon.Query(evaluations).value_or(0);
+  ASSERT_TRUE(WaitUntil([&] { return daemon.Query(evaluations).value_or(0) >= seen + 2; }));
+  EXPECT_EQ(daemon.Get("/api/v1/alerts").body, before);
+  EXPECT_FALSE(daemon.FindTarget("after").has_value());
+
+  write("  - { alert: After, expr: vector(1) }\n");
+  EXPECT_EQ(daemon.Get("/-/reload", "POST").status, 200);
+  EXPECT_TRUE(daemon.WaitForAlert("After", "firing"));
+  EXPECT_TRUE(daemon.WaitForAlert("Before", ""));
+}
+
 TEST(ProcessTest, APortInUseIsAnErrorThatNamesIt) {
   auto first = DaemonProcess::Start("host: [ { name: self } ]");
   ASSERT_TRUE(first.ok()) << first.error().message;

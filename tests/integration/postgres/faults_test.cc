@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "tests/integration/postgres/collector_fixture.h"
@@ -169,6 +171,31 @@ TEST(PostgresFaultTest, AStoppedServerCostsItsDeadlineAndComesBack) {
     return rows.ok() && rows->at(0).at(0) == "2";
   }));
   EXPECT_EQ(kept.Collect(seconds(5)).Value("tocsin_postgres_hung_backends"), 0);
+}
+
+std::size_t OpenDescriptors() {
+  const std::filesystem::directory_iterator open("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(open), end(open)));
+}
+
+// Where postgres_exporter leaves one behind at each scrape.
+TEST(PostgresFaultTest, AStoppedServerCostsNoDescriptorHoweverOftenItIsAsked) {
+  const auto server = StartServer();
+  PostgresTarget kept(Yaml(*server));
+  PostgresTarget fresh(Yaml(*server));
+  ASSERT_TRUE(kept.Collect(seconds(5)).outcome.ok());
+  server->Suspend();
+  const auto ask_both = [&] {
+    for (PostgresTarget* target : {&kept, &fresh}) {
+      EXPECT_FALSE(target->Collect(milliseconds(50)).outcome.ok());
+    }
+  };
+  ask_both();  // The kept connection is given up,
+  ask_both();  // and the one that takes its place waits from here on.
+  const std::size_t before = OpenDescriptors();
+  for (int i = 0; i < 60; ++i) ask_both();
+  EXPECT_EQ(OpenDescriptors(), before);
+  server->Resume();
 }
 
 // Makes one subject sleep within its query.

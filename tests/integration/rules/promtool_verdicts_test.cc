@@ -59,5 +59,12 @@ TEST_P(RuleUnitTestVerdictTest, IsPromtools) {
 INSTANTIATE_TEST_SUITE_P(Promtool, RuleUnitTestVerdictTest,
                          ::testing::ValuesIn(Files("test/*.test.yaml")), NameOf);
 
+// What tests/golden holds Tocsin's templates to.
+TEST(RuleTemplatesVerdictTest, TheGoldenTextsArePromtools) {
+  const FinishedProcess theirs = RunProgram(
+      {"promtool", "test", "rules", TOCSIN_SOURCE_DIR "/tests/golden/rules/templates.test.yaml"});
+  EXPECT_EQ(theirs.status, 0) << theirs.output;
+}
+
 }  // namespace
 }  // namespace tocsin::testing

@@ -103,13 +103,17 @@ constexpr const char* kSideBySideRules = R"y(groups:
     for: 2s
     labels: { severity: warning, team: 'of {{ $labels.kind }} {{ .Labels.job }}' }
     annotations:
-      summary: 'load of {{ $labels.job }} is {{ $value | humanize }} in {{ $externalLabels.cluster }}'
-      shards: '{{ with query "sort(load)" }}{{ range . }}{{ .Labels.shard }}={{ .Value | printf "%.1f" }} {{ end }}{{ end }}'
+      summary: 'load of {{ $labels.job }} in {{ $externalLabels.cluster }}'
       wrong: '{{ query "none" | first | value }}'
 - name: states
   interval: 1s
   rules:
-  - { alert: Forever, expr: 'flag{name="forever"} == 1', for: 2s, annotations: { a: 'b' } }
+  - alert: Forever
+    expr: '1536 * flag{name="forever"} > 0'
+    for: 2s
+    annotations:
+      value: '{{ $value | humanize }} of {{ $labels.name }}'
+      shards: '{{ with query "sort(load)" }}{{ range . }}{{ .Labels.shard }}={{ .Value | printf "%.1f" }} {{ end }}{{ end }}'
   - { alert: Slow, expr: 'flag{name="forever"} == 1', for: 1h }
   - { alert: Kept, expr: 'flag{name="kept"} == 1', keep_firing_for: 5s, labels: { severity: warning } }
   - { alert: Gone, expr: 'absent(flag{name="gone",job="app"})', for: 3s }
@@ -132,6 +136,7 @@ constexpr const char* kSideBySideRules = R"y(groups:
   rules:
   - { alert: Held, expr: pulse == 1, labels: { case: held } }
   - { alert: Hysteresis, expr: level > 80, labels: { case: hysteresis }, annotations: { tocsin_resolve_when: level < 60 } }
+  - { alert: Valued, expr: level > 80, labels: { case: value }, annotations: { text: 'level is {{ $value }}' } }
   - { alert: Hushed, expr: 'flag{name="hushed"} == 1', labels: { case: silence } }
   - { alert: Waking, expr: 'flag{name="waking"} == 1', labels: { case: silence } }
   - { alert: Limited, expr: 'flag{name="limited"} == 1', labels: { case: limited } }

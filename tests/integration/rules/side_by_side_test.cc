@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/base/mutex.h"
 #include "daemon/base/text.h"
 #include "tests/integration/alertmanager/ask.h"
+#include "tests/integration/rules/hook.h"
 #include "tests/integration/rules/script.h"
 #include "tests/support/alertmanager_server.h"
 #include "tests/support/prometheus_server.h"
@@ -34,94 +34,11 @@ constexpr double kPhaseSeconds = 3.2;
 constexpr double kStepSeconds = 0.25;  // At which series are looked at.
 constexpr const char* kExternalUrl = "http://bell.test";
 
-struct Side {
-  std::string name;
-  std::string rules_url;   // Prometheus' API.
-  std::string alerts_url;  // Alertmanager's.
-};
-
-// Without what is each side's own: times, and the order of what has none.
-json Timeless(json value) {
-  if (value.is_object()) {
-    for (const char* time : {"startsAt", "endsAt", "activeAt", "lastEvaluation", "evaluationTime",
-                             "keepFiringSince"}) {
-      value.erase(time);
-    }
-  }
-  if (value.is_structured()) {
-    for (auto& item : value) item = Timeless(item);
-  }
-  return value;
-}
 json SortedBy(json items, const char* key) {
   std::sort(items.begin(), items.end(),
             [&](const json& a, const json& b) { return a[key].dump() < b[key].dump(); });
   return items;
 }
-
-// The webhook of both; rate-limits the first request of each to "limited".
-class Hook {
- public:
-  struct Message {
-    WallTime at{};
-    json body;
-    std::vector<std::string> alerts;  // "firing Down".
-  };
-
-  std::string Url(const Side& side) const { return server_.Url("/" + side.name); }
-  // What a receiver of a side accepted.
-  std::vector<Message> Accepted(const Side& side, const std::string& receiver) const {
-    MutexLock lock(mutex_);
-    const auto found = accepted_.find("/" + side.name + "/" + receiver);
-    return found == accepted_.end() ? std::vector<Message>() : found->second;
-  }
-  int Requests(const Side& side, const std::string& receiver) const {
-    MutexLock lock(mutex_);
-    const auto found = requests_.find("/" + side.name + "/" + receiver);
-    return found == requests_.end() ? 0 : found->second;
-  }
-  // The bodies without times, by group and in order.
-  std::map<std::string, std::vector<json>> Groups(const Side& side) const {
-    std::map<std::string, std::vector<json>> groups;
-    for (const Message& message : Accepted(side, "same")) {
-      groups[message.body["groupKey"]].push_back(Timeless(message.body));
-    }
-    return groups;
-  }
-  // What was told of one alert: "firing", "resolved", …
-  std::vector<std::string> Told(const Side& side, const std::string& receiver,
-                                const std::string& alert) const {
-    std::vector<std::string> told;
-    for (const Message& message : Accepted(side, receiver)) {
-      for (const std::string& line : message.alerts) {
-        if (line.ends_with(" " + alert)) told.push_back(line.substr(0, line.find(' ')));
-      }
-    }
-    return told;
-  }
-
- private:
-  ServedAnswer Take(const ServedRequest& request) {
-    Message message{SystemClock().WallNow(), json::parse(request.body), {}};
-    for (const json& alert : message.body["alerts"]) {
-      message.alerts.push_back(alert["status"].get<std::string>() + " " +
-                               alert["labels"]["alertname"].get<std::string>());
-    }
-    MutexLock lock(mutex_);
-    ServedAnswer answer;
-    if (++requests_[request.target] == 1 && request.target.ends_with("/limited")) {
-      answer.status = 429;
-      return answer;
-    }
-    accepted_[request.target].push_back(std::move(message));
-    return answer;
-  }
-
-  mutable Mutex mutex_;
-  std::map<std::string, std::vector<Message>> accepted_ GUARDED_BY(mutex_);
-  std::map<std::string, int> requests_ GUARDED_BY(mutex_);
-  HttpServer server_{[this](const ServedRequest& request) { return Take(request); }};
-};
 
 // A series without a gap, in seconds of the script.
 struct Span {
@@ -319,6 +236,8 @@ void RulesSideBySideTest::ExpectDifferences() {
   };
   EXPECT_NEAR(end_of(theirs_, "Hysteresis"), 9, kPhaseSeconds);
   EXPECT_NEAR(end_of(ours_, "Hysteresis"), 15, kPhaseSeconds);
+  EXPECT_EQ(hook_.TextsOfEnd(theirs_, "differs", "Valued")["text"], "level is 90");
+  EXPECT_EQ(hook_.TextsOfEnd(ours_, "differs", "Valued")["text"], "level is 70");
   // Ended under a silence; still firing when it ended.
   EXPECT_THAT(told(theirs_, "differs", "Hushed"), ElementsAre("firing"));
   EXPECT_THAT(told(ours_, "differs", "Hushed"), ElementsAre("firing", "resolved"));

@@ -202,5 +202,52 @@ TEST(AlertRestoreTest, FedByRemoteWriteWaitsForFreshDataOrTheLookback) {
   EXPECT_THAT(world.Alerts(), IsEmpty());
 }
 
+TEST(AlertRestoreTest, TheSendingAtTheStartCountsAsTheLastOne) {
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(kFor40);
+  world.RunTo("1m");
+  world.sink().batches.clear();
+  world.Restart("5s", kFor40);
+  world.RunTo("130s");
+  std::vector<std::string> sent;
+  for (const auto& batch : world.sink().batches) sent.push_back(world.At(batch[0].updated_at));
+  // The second is the repeat of a group that has yet to be evaluated.
+  EXPECT_THAT(sent, ElementsAre("1m5s1ms", "1m20s1ms", "2m10s"));
+}
+
+TEST(AlertRestoreTest, AResolvedThatWasTakenIsNotToldAgain) {
+  const std::string rule = Rule("expr: cpu > 80");
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(rule);
+  world.Set(kCpu, 10);
+  // When it was last sent is on disk at the next slot.
+  world.RunTo("20s");
+  world.sink().batches.clear();
+  world.Restart("5s", rule);
+  world.RunTo("5m");
+  EXPECT_THAT(world.sink().batches, IsEmpty());
+}
+
+TEST(AlertRestoreTest, AHoldsHourGoesOnOverARestart) {
+  const std::string rule = Rule("expr: cpu > 80");
+  RuleWorld world;
+  world.Set(kCpu, 90);
+  world.Begin(rule);
+  world.TargetFails("time-out");
+  world.RunTo("40m");
+  world.Stop();
+  world.Run("5s");
+  world.Start(rule);
+  // It is asked again, and still does not answer.
+  world.target().last_poll = world.clock().WallNow();
+  world.RunTo("1h");
+  EXPECT_THAT(world.Timeline(), ElementsAre("0s firing High 90"));
+  world.RunTo("1h10s");
+  EXPECT_THAT(world.Timeline(),
+              ElementsAre("0s firing High 90", "1h10s resolved High 90 (no data)"));
+}
+
 }  // namespace
 }  // namespace tocsin::rules

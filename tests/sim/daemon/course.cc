@@ -3,19 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/base/text.h"
 
 namespace tocsin::testing {
 
 void Course::Add(const Observation& observation) {
-  if (observation.seen == Seen::kSilent) return;
+  const bool silent = !silences_.empty() && !silences_.back().second;
+  if (observation.seen == Seen::kSilent) {
+    if (!silent && answered_ && observation.sure) {
+      silences_.emplace_back(observation.to + kJudgedWithin, std::nullopt);
+    }
+    return;
+  }
+  answered_ |= observation.sure;
+  if (silent) silences_.back().second = observation.from;
   FollowMay(observation);
   FollowMust(observation);
   observations_.push_back(observation);
 }
 
-void Course::PowerLost(WallTime at) {
+void Course::DaemonDied(WallTime at, bool power_lost) {
+  if (!silences_.empty() && !silences_.back().second) silences_.back().second = at;
+  answered_ = false;
+  if (!power_lost) return;
   if (!spells_.empty() && !spells_.back().until) return;
   const bool seems = std::any_of(observations_.begin(), observations_.end(), [&](const auto& seen) {
     return seen.seen == Seen::kHolds && seen.to >= at - kLookback - kLostWithPower;
@@ -74,12 +86,20 @@ std::string Course::Doubt(WallTime starts_at) const {
            (!spell.until || starts_at <= *spell.until);
   });
   if (!may) return "the condition had not held for as long as `for` then";
+  if (SilentAt(starts_at))
+    return "its target did not answer then, and it cannot have begun to fire";
   for (const Outage& outage : outages_) {
     if (!outage.fires_by || starts_at <= *outage.fires_by) continue;
     if (outage.ends_from && starts_at > *outage.ends_from) continue;
     return fmt::format("it must have fired by {}", FormatTime(*outage.fires_by));
   }
   return "";
+}
+
+bool Course::SilentAt(WallTime at) const {
+  return std::any_of(silences_.begin(), silences_.end(), [at](const auto& silence) {
+    return silence.first < at && (!silence.second || at < *silence.second);
+  });
 }
 
 std::string Course::DoubtOfNewStart(WallTime before, WallTime starts_at) const {

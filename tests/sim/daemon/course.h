@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/clock.h"
@@ -57,9 +58,9 @@ class Course {
 
   // In the order of their ends.
   void Add(const Observation& observation);
-  // With the power the last samples went: until its target is collected again, a
-  // condition that held before them seems to hold.
-  void PowerLost(WallTime at);
+  // Between observations. With the power the last samples go: until its target is
+  // collected again, a condition that held before them seems to hold.
+  void DaemonDied(WallTime at, bool power_lost);
 
   const Condition& condition() const { return condition_; }
 
@@ -93,11 +94,17 @@ class Course {
     std::optional<WallTime> until;  // It has ended by then for sure.
   };
 
+  // Whether the target was silent then. Not known after a death before it has answered:
+  // its last samples may then still speak for it.
+  bool SilentAt(WallTime at) const;
   void FollowMay(const Observation& observation);
   void FollowMust(const Observation& observation);
 
   Condition condition_;
   std::vector<Observation> observations_;  // But the silent ones.
+  bool answered_ = false;                  // Since the last death.
+  // When the target was silent after it had answered; open while it is.
+  std::vector<std::pair<WallTime, std::optional<WallTime>>> silences_;
   std::vector<Spell> spells_;
   std::vector<Outage> outages_;
 };

@@ -120,8 +120,8 @@ void Host::DaemonDied(bool power_lost) {
   for (const Answered& answered : answered_) Record(answered, /*sure=*/false);
   answered_.clear();
   under_way_.clear();
+  for (Course& course : courses_) course.DaemonDied(clock_.WallNow(), power_lost);
   if (!power_lost) return;
-  for (Course& course : courses_) course.PowerLost(clock_.WallNow());
   for (auto& [name, target] : targets_) {
     auto& collected = target.collected;
     collected.erase(std::lower_bound(collected.begin(), collected.end(),

@@ -14,7 +14,7 @@ using Fault = FaultDisk::Fault;
 
 const std::string kPool = "Pool critical app:80";
 
-TEST(OldSamplesTest, DISABLED_AnEndThatWentWithThePowerPagesNobody) {
+TEST(OldSamplesTest, AnEndThatWentWithThePowerPagesNobody) {
   SimWorld world(/*seed=*/1, {.longest_down_time = seconds(1)});
   world.Boot();
   world.host().SetPool(95);
@@ -29,7 +29,7 @@ TEST(OldSamplesTest, DISABLED_AnEndThatWentWithThePowerPagesNobody) {
   EXPECT_EQ(world.books().Of("pagerduty", kPool).size(), told) << "paged for what had ended";
 }
 
-TEST(OldSamplesTest, DISABLED_WhatIsPendingIsHeldWhileItsTargetIsSilentFromTheStart) {
+TEST(OldSamplesTest, WhatIsPendingIsHeldWhileItsTargetIsSilentFromTheStart) {
   SimWorld world(/*seed=*/1, {.longest_down_time = seconds(1)});
   world.Boot();
   world.Run(seconds(20));

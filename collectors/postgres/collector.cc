@@ -145,9 +145,10 @@ bool PostgresCollector::IsAbandoned(std::string_view subject) const {
   });
 }
 
+// On the kept connection: all but what the tour asks in each database.
 bool PostgresCollector::RunsHere(const SubjectTask& task) const {
-  return task.query() == nullptr || task.query()->database.empty() ||
-         task.query()->database == server_.database;
+  if (task.query() == nullptr) return task.scope() == Scope::kServer;
+  return task.query()->database.empty() || task.query()->database == server_.database;
 }
 
 Result<> PostgresCollector::RunTasks(const CollectContext& context, model::MetricBatch& batch) {
@@ -208,7 +209,7 @@ void PostgresCollector::ShowTask(SubjectTask& task, SteadyTime now, model::Metri
 
 Result<> PostgresCollector::OutcomeOf(const SubjectTask& task) const {
   if (!task.error().empty()) return Error{ErrorCode::kUnavailable, task.error()};
-  if (!RunsHere(task) && !tour_.Has(task.name())) {
+  if (task.query() != nullptr && !RunsHere(task) && !tour_.Has(task.name())) {
     return Error{ErrorCode::kNotFound,
                  fmt::format("database \"{}\" is not there, may not be connected to, or is left "
                              "out by \"databases\"",

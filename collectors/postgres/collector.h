@@ -1,8 +1,8 @@
 #pragma once
 
 // One collection of a PostgreSQL server: connects if need be, runs the subjects
-// within the deadline, each failing alone, visits those of the other databases whose
-// turn it is, and reads on in the server's log.
+// within the deadline, each failing alone, visits those of the databases whose turn it
+// is, and reads on in the server's log.
 
 #include <map>
 #include <string>
@@ -38,10 +38,10 @@ class PostgresCollector : public Collector {
   Result<> ForgetEndedBackends();
   Result<> RunTasks(const CollectContext& context, model::MetricBatch& batch);
   Result<> RunTask(SubjectTask& task, const CollectContext& context, model::MetricBatch& batch);
-  // The kept rows of one, those of the other databases too.
+  // The kept rows of one, those of all databases.
   void ShowTask(SubjectTask& task, SteadyTime now, model::MetricBatch& batch);
   void VisitDatabases(const CollectContext& context);
-  // Of one task here and in the other databases: as it ended the last time.
+  // Of one task, here or in all databases: as it ended the last time.
   Result<> OutcomeOf(const SubjectTask& task) const;
   bool RunsHere(const SubjectTask& task) const;
   void ReportServer(model::MetricBatch& batch) const;

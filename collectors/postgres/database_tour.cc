@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace tocsin::collectors::postgres {
@@ -13,9 +14,9 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// What all visits of one collection may take together, once one is done.
+// What all visits to other databases may take together in one collection, once one is done.
 constexpr Millis kTimePerCollection{500};
-constexpr Millis kMostTimePerVisit{2000};
+constexpr Millis kMostTimePerVisit{2000};  // To another database.
 constexpr Millis kLeastTimePerVisit{200};
 // After one that hung the server may not have noticed that we are gone; one that refuses
 // does so again.
@@ -48,16 +49,17 @@ DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock)
   options_.application_name = kApplicationName;
 }
 
-DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name) const {
+DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name, bool is_own) const {
   Stop stop;
   stop.name = name;
+  stop.is_own = is_own;
   for (const Subject& subject : Subjects()) {
     if (subject.scope == Scope::kDatabase && options_.IsOn(subject.name, subject.on)) {
       stop.tasks.emplace_back(subject);
     }
   }
   for (const CustomQuery& query : options_.queries) {
-    if (query.database == name) stop.tasks.emplace_back(query);
+    if (!is_own && query.database == name) stop.tasks.emplace_back(query);
   }
   return stop;
 }
@@ -65,14 +67,15 @@ DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name) const {
 void DatabaseTour::Prepare(const ServerFacts& server, const std::vector<Database>& databases) {
   std::set<std::string, std::less<>> there;
   for (const Database& database : databases) {
-    if (database.name == server.database || database.is_template || !database.may_connect ||
+    const bool is_own = database.name == server.database;
+    if ((database.is_template && !is_own) || !database.may_connect ||
         !database.allows_connections) {
       continue;
     }
     there.insert(database.oid);
     const auto known = stops_.find(database.oid);
     if (known != stops_.end() && known->second.name == database.name) continue;
-    Stop stop = MakeStop(database.name);
+    Stop stop = MakeStop(database.name, is_own);
     if (!stop.tasks.empty()) stops_.insert_or_assign(database.oid, std::move(stop));
   }
   std::erase_if(stops_, [&](const auto& entry) { return !there.contains(entry.first); });
@@ -96,7 +99,8 @@ std::vector<DatabaseTour::Stop*> DatabaseTour::FindDue(Connection& kept, SteadyT
     if (stop != stops_.end()) stop->second.locked = std::erase(due, &stop->second) > 0;
   }
   std::stable_sort(due.begin(), due.end(), [](const Stop* one, const Stop* other) {
-    return std::pair(one->visited, one->last_visit) < std::pair(other->visited, other->last_visit);
+    return std::tuple(!one->is_own, one->visited, one->last_visit) <
+           std::tuple(!other->is_own, other->visited, other->last_visit);
   });
   return due;
 }
@@ -113,22 +117,25 @@ void DatabaseTour::Follow(const Connection& kept) {
 std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& context,
                                                       Connection& kept, const ServerFacts& server,
                                                       const std::vector<Database>& databases) {
-  const SteadyTime start = clock_.SteadyNow();
   visitors_before_ = std::exchange(visitors_, {});
   Follow(kept);
   Prepare(server, databases);
-  const std::vector<Stop*> due = FindDue(kept, start);
+  const std::vector<Stop*> due = FindDue(kept, clock_.SteadyNow());
 
   std::optional<Hung> hung;
-  bool is_first = true;
+  std::optional<SteadyTime> others_since;
   for (Stop* stop : due) {
     const SteadyTime now = clock_.SteadyNow();
     if (hung || now < pause_.until || context.stop.stop_requested()) break;
     if (context.deadline - now < 2 * kLeastTimePerVisit) break;
-    if (!is_first && now - start > kTimePerCollection) break;
-    is_first = false;
+    if (others_since && now - *others_since > kTimePerCollection) break;
     CollectContext visit = context;
-    visit.deadline = std::min(now + kMostTimePerVisit, now + (context.deadline - now) / 2);
+    if (stop->is_own) {
+      visit.deadline = now + (context.deadline - now) * 3 / 4;
+    } else {
+      visit.deadline = std::min(now + kMostTimePerVisit, now + (context.deadline - now) / 2);
+      others_since = others_since.value_or(now);
+    }
     hung = VisitOne(*stop, visit, server, databases);
   }
   const SteadyTime now = clock_.SteadyNow();

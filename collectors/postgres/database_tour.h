@@ -1,10 +1,12 @@
 #pragma once
 
 // The second connection of a target, for what can only be asked within a database:
-// it visits the server's other databases one after the other, those whose turn has
-// come the longest ago first, and only as many per collection as there is time for.
-// It is closed after each visit, so that it never stands in the way of whoever drops
-// or renames a database for longer than PostgreSQL itself waits for others to leave.
+// it visits the server's databases one after the other, that of the target first, then
+// those whose turn has come the longest ago, and only as many per collection as there is
+// time for. It is closed after each visit, so that it never stands in the way of whoever
+// drops or renames a database for longer than PostgreSQL itself waits for others to leave,
+// and so that what a backend remembers of each table and index it was asked about, which
+// is tens of megabytes where there are thousands, is given back.
 // Templates are never visited, nor is a database that somebody locks against it (to
 // copy or to move it): the visitor would wait in the server, where nobody counts it.
 
@@ -32,9 +34,9 @@ class DatabaseTour {
     std::string database;
   };
 
-  // Visits those of `databases` that are due, but the one that `server` is of, until
-  // the time for it is over; forgets those that are gone. `server` is what `kept`, the
-  // kept connection, says. Returns the backend that a visit left hanging.
+  // Visits those of `databases` that are due until the time for it is over; forgets
+  // those that are gone. `server` is what `kept`, the kept connection, says: the user's
+  // queries of its database are run there. Returns the backend that a visit left hanging.
   std::optional<Hung> Visit(const CollectContext& context, Connection& kept,
                             const ServerFacts& server, const std::vector<Database>& databases);
 
@@ -73,6 +75,7 @@ class DatabaseTour {
 
   struct Stop {  // One database.
     std::string name;
+    bool is_own = false;  // The target's.
     std::vector<SubjectTask> tasks;
     bool visited = false;
     std::string error;     // Why the last visit failed before it could ask anything.
@@ -84,7 +87,7 @@ class DatabaseTour {
 
   void Follow(const Connection& kept);  // To the server that it has reached.
   void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
-  Stop MakeStop(const std::string& name) const;
+  Stop MakeStop(const std::string& name, bool is_own) const;
   std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
   std::optional<Hung> VisitOne(Stop& stop, const CollectContext& context, const ServerFacts& server,
                                const std::vector<Database>& databases);

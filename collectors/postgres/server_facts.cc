@@ -7,6 +7,7 @@ namespace {
 
 // Nothing we read is worth waiting for somebody's lock.
 constexpr Millis kLockTimeout{100};
+constexpr int kVersionWithSnapshots = 150'000;
 
 // set_config and not the start-up packet's options: PgBouncer refuses those, and
 // pg_settings keeps showing the server's own values as reset_val.
@@ -88,6 +89,11 @@ Result<ServerFacts> PrepareVisit(Connection& connection, Millis statement_timeou
   facts.database = database;
   facts.statements_schema.clear();
   return facts;
+}
+
+std::string ForgetStatisticsSql(const ServerFacts& server, std::string_view oid) {
+  if (server.version < kVersionWithSnapshots) return "NULL";
+  return fmt::format("CASE WHEN {}::bigint % 64 = 0 THEN pg_stat_clear_snapshot()::text END", oid);
 }
 
 }  // namespace tocsin::collectors::postgres

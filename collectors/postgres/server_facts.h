@@ -41,4 +41,9 @@ Result<ServerFacts> PrepareVisit(Connection& connection, Millis statement_timeou
 // ServerFacts::blind_role as it is now: a grant needs no new connection.
 Result<std::string> FindBlindRole(Connection& connection);
 
+// From 15 on a backend copies whatever statistics it reads and keeps the copies until the
+// transaction ends. This column, the last of a query that reads those of each object `oid`,
+// has it let them go every so often, between two objects.
+std::string ForgetStatisticsSql(const ServerFacts& server, std::string_view oid);
+
 }  // namespace tocsin::collectors::postgres

@@ -78,7 +78,8 @@ struct SubjectRun {
   bool Shows(std::string_view database) const;
 };
 
-// Whether a subject tells of the whole server, or of the database it is connected to.
+// Whether a subject tells of the whole server, or of the database it is connected to:
+// the former is asked on the kept connection, the latter in each database by a visitor.
 enum class Scope { kServer, kDatabase };
 
 struct Subject {

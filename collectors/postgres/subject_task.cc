@@ -46,7 +46,10 @@ Result<> CheckNames(const model::MetricBatch& rows, const model::MetricBatch& ba
 }  // namespace
 
 SubjectTask::SubjectTask(const Subject& subject)
-    : name_(subject.name), interval_(subject.interval), collect_(subject.collect) {}
+    : name_(subject.name),
+      interval_(subject.interval),
+      collect_(subject.collect),
+      scope_(subject.scope) {}
 
 SubjectTask::SubjectTask(const CustomQuery& query)
     : name_(query.collector),

@@ -28,6 +28,7 @@ class SubjectTask {
 
   std::string_view name() const { return name_; }
   const CustomQuery* query() const { return query_; }
+  Scope scope() const { return scope_; }
   // Whether its rows are kept and shown again until the next run.
   bool IsSlow() const { return interval_ > Millis(0); }
   bool IsDue(SteadyTime now) const;
@@ -61,6 +62,7 @@ class SubjectTask {
   Millis interval_{};
   Result<> (*collect_)(SubjectRun& run) = nullptr;
   const CustomQuery* query_ = nullptr;
+  Scope scope_ = Scope::kServer;
 
   SubjectMemory memory_;
   bool has_run_ = false;

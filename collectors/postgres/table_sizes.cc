@@ -14,6 +14,10 @@ constexpr std::chrono::seconds kRefreshAfter{540};
 constexpr std::chrono::minutes kForgetAfter{30};
 constexpr std::size_t kTablesPerQuery = 50;
 constexpr Millis kTimePerRun{150};
+// What the backend remembers of a table and its indexes, some 16 kB, stays until the
+// visit ends: no more of them in a run than it takes for each to have its turn in time.
+constexpr std::size_t kTablesPerRun = 300;
+constexpr std::size_t kRunsPerRefresh = 8;  // A minute apart.
 
 // One array: pg_stat_statements keeps one text, however many tables there are.
 // Its indexes and its TOAST table are opened too.
@@ -52,6 +56,7 @@ void RefreshTableSizes(SubjectRun& run, const std::vector<std::string>& oids) {
            !wanted.contains(std::string_view(entry.first).substr(1));
   });
   std::sort(due.begin(), due.end());
+  due.resize(std::min(due.size(), std::max(kTablesPerRun, oids.size() / kRunsPerRefresh)));
 
   for (std::size_t first = 0; first < due.size(); first += kTablesPerQuery) {
     if (first > 0 && run.context.clock.SteadyNow() - now > kTimePerRun) return;

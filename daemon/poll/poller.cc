@@ -20,12 +20,13 @@ struct Poller::Running {
 };
 
 Poller::Poller(const Clock& clock, ExecutorFactory& executors, HttpClient& http, FileSystem& files,
-               model::SampleSink& sink, MetricRegistry& registry)
+               model::SampleSink& sink, const model::Querier& stored, MetricRegistry& registry)
     : clock_(clock),
       executors_(executors),
       http_(http),
       files_(files),
       sink_(sink),
+      stored_(stored),
       metrics_(registry) {
   for (int i = 0; i < kHttpLanes; ++i) {
     http_lanes_.push_back(executors_.NewExecutor("http-" + std::to_string(i)));
@@ -87,7 +88,7 @@ std::shared_ptr<Poller::Running> Poller::MakeTarget(const TargetConfig& config) 
     running->lane = running->own_lane.get();
   }
   running->loop = std::make_shared<TargetLoop>(config, clock_, *running->lane, http_, environment,
-                                               sink_, metrics_);
+                                               sink_, stored_, metrics_);
   return running;
 }
 

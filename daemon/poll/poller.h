@@ -18,6 +18,7 @@
 #include "daemon/base/http_client.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/mutex.h"
+#include "daemon/model/querier.h"
 #include "daemon/model/sample_sink.h"
 #include "daemon/model/source_state.h"
 #include "daemon/poll/poll_config.h"
@@ -31,8 +32,9 @@ class TargetLoop;
 // Thread-safe: Snapshot() and Pages() from any thread; Apply() and Stop() from one.
 class Poller : public model::SourceStates {
  public:
+  // `stored`: what `sink` has kept, also of the life before.
   Poller(const Clock& clock, ExecutorFactory& executors, HttpClient& http, FileSystem& files,
-         model::SampleSink& sink, MetricRegistry& registry);
+         model::SampleSink& sink, const model::Querier& stored, MetricRegistry& registry);
   ~Poller() override;
 
   // Polls these targets from now on. Targets whose fingerprint is unchanged go on
@@ -59,6 +61,7 @@ class Poller : public model::SourceStates {
   HttpClient& http_;
   FileSystem& files_;
   model::SampleSink& sink_;
+  const model::Querier& stored_;
   PollMetrics metrics_;
   std::vector<std::unique_ptr<Executor>> http_lanes_;
   std::size_t next_http_lane_ = 0;

@@ -10,6 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/result.h"
 #include "daemon/model/metric_batch.h"
+#include "daemon/model/querier.h"
 #include "daemon/model/sample_sink.h"
 #include "daemon/poll/poll_config.h"
 #include "daemon/poll/poll_metrics.h"
@@ -19,7 +20,9 @@ namespace tocsin::poll {
 
 class TargetRecorder {
  public:
-  TargetRecorder(const TargetConfig& config, model::SampleSink& sink, PollMetrics& metrics);
+  // `stored` is what the process before has left behind.
+  TargetRecorder(const TargetConfig& config, model::SampleSink& sink, const model::Querier& stored,
+                 PollMetrics& metrics);
 
   struct Summary {
     std::int64_t samples = 0;  // Of the collector's own rows, stored ones.
@@ -37,13 +40,17 @@ class TargetRecorder {
   void AddRows(const model::MetricBatch& batch, std::int64_t at_ms);
   void AddOwn(std::string_view name, double value, std::int64_t at_ms);
   void AddStaleMarkers(std::int64_t at_ms);
+  void AddStaleMarkersOfLastLife(std::int64_t at_ms);
   void Commit(WallTime at);
 
   const TargetConfig& config_;
   model::SampleSink& sink_;
+  const model::Querier& stored_;
   PollMetrics& metrics_;
   SeriesCache cache_;
   std::vector<model::SeriesSample> samples_;  // Reused between collections.
+  std::vector<model::SeriesRef> last_life_;   // Only in the first collection.
+  bool is_first_ = true;
   std::int64_t series_added_ = 0;
 };
 

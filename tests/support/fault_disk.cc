@@ -195,6 +195,15 @@ std::vector<std::string> FaultDisk::Paths() const {
   return paths;
 }
 
+std::vector<std::string> FaultDisk::PathsWith(std::string_view bytes) const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> paths;
+  for (const auto& [path, file] : entries_) {
+    if (file->content.find(bytes) != std::string::npos) paths.push_back(path);
+  }
+  return paths;
+}
+
 void FaultDisk::Overwrite(const std::string& path, std::int64_t offset, std::string_view bytes) {
   MutexLock lock(mutex_);
   const auto found = entries_.find(path);

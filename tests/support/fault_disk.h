@@ -82,6 +82,8 @@ class FaultDisk {
   DiskVerdict Remove(const std::string& path, std::uint64_t epoch);
   std::int64_t Size(const File& file) const;
   std::vector<std::string> Paths() const;
+  // Of the files in which `bytes` stand.
+  std::vector<std::string> PathsWith(std::string_view bytes) const;
 
   // For corruption tests: changes bytes behind everybody's back, synced at once.
   void Overwrite(const std::string& path, std::int64_t offset, std::string_view bytes);

@@ -126,6 +126,12 @@ std::vector<ScriptedRequest> ScriptedHttpClient::requests(const std::string& url
   return found;
 }
 
+std::vector<ScriptedRequest> ScriptedHttpClient::RequestsAfter(std::size_t count) const {
+  MutexLock lock(mutex_);
+  const std::size_t from = std::min(count, requests_.size());
+  return {requests_.begin() + static_cast<std::ptrdiff_t>(from), requests_.end()};
+}
+
 std::size_t ScriptedHttpClient::under_way() const {
   MutexLock lock(mutex_);
   return pending_.size();

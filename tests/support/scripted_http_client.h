@@ -95,6 +95,8 @@ class ScriptedHttpClient : public HttpClient {
 
   // All so far, in order; or those to one prefix.
   std::vector<ScriptedRequest> requests(const std::string& url_prefix = {}) const;
+  // All but the first `count`.
+  std::vector<ScriptedRequest> RequestsAfter(std::size_t count) const;
   std::size_t under_way() const;
 
   // Drops what is under way, as the death of the process does.

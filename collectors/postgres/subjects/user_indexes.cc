@@ -9,17 +9,20 @@ namespace {
 using model::MetricType;
 
 // As with tables: nothing here opens, or waits for, a relation of the user's.
-constexpr std::string_view kIndexesSql =
-    "SELECT x.indexrelid, n.nspname, t.relname, c.relname,"
-    " greatest(c.relpages, 0) * current_setting('block_size')::bigint,"
-    " pg_stat_get_numscans(x.indexrelid), pg_stat_get_tuples_returned(x.indexrelid),"
-    " pg_stat_get_tuples_fetched(x.indexrelid),"
-    " pg_stat_get_blocks_fetched(x.indexrelid) - pg_stat_get_blocks_hit(x.indexrelid),"
-    " pg_stat_get_blocks_hit(x.indexrelid)"
-    " FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid"
-    " JOIN pg_namespace n ON n.oid = t.relnamespace WHERE t.relkind IN ('r', 'm')"
-    " AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"
-    " ORDER BY c.relpages DESC, c.oid LIMIT 50000";
+std::string IndexesSql(const ServerFacts& server) {
+  return "SELECT x.indexrelid, n.nspname, t.relname, c.relname,"
+         " greatest(c.relpages, 0) * current_setting('block_size')::bigint,"
+         " pg_stat_get_numscans(x.indexrelid), pg_stat_get_tuples_returned(x.indexrelid),"
+         " pg_stat_get_tuples_fetched(x.indexrelid),"
+         " pg_stat_get_blocks_fetched(x.indexrelid) - pg_stat_get_blocks_hit(x.indexrelid),"
+         " pg_stat_get_blocks_hit(x.indexrelid), " +
+         ForgetStatisticsSql(server, "x.indexrelid") +
+         " FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_class t ON t.oid = "
+         "x.indrelid"
+         " JOIN pg_namespace n ON n.oid = t.relnamespace WHERE t.relkind IN ('r', 'm')"
+         " AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"
+         " ORDER BY c.relpages DESC, c.oid LIMIT 50000";
+}
 constexpr int kFirstNumber = 4;
 
 struct IndexColumn {
@@ -45,7 +48,7 @@ constexpr IndexColumn kIoColumns[] = {
 
 Result<> CollectIndexes(SubjectRun& run, std::span<const IndexColumn> columns, bool with_database,
                         std::string_view collector) {
-  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(std::string(kIndexesSql)));
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(IndexesSql(run.server)));
   std::vector<TopObjects::Object> objects;
   for (int row = 0; row < rows.size(); ++row) {
     TopObjects::Object object{

@@ -84,7 +84,8 @@ constexpr TableColumn kIoColumns[] = {
 
 constexpr int kFirstNumber = 7;  // Of the columns that TableSql asks for.
 
-std::string TableSql(std::span<const TableColumn> columns, std::string_view kinds) {
+std::string TableSql(const ServerFacts& server, std::span<const TableColumn> columns,
+                     std::string_view kinds) {
   std::string sql = fmt::format(
       "WITH t AS MATERIALIZED (SELECT c.oid, n.nspname, c.relname, c.relpages, c.reltoastrelid"
       " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ({})"
@@ -95,12 +96,13 @@ std::string TableSql(std::span<const TableColumn> columns, std::string_view kind
       " sum(pg_stat_get_tuples_fetched(x.indexrelid)) AS fetched,"
       " sum(pg_stat_get_blocks_fetched(x.indexrelid)) AS blocks_fetched,"
       " sum(pg_stat_get_blocks_hit(x.indexrelid)) AS blocks_hit,"
-      " sum(greatest(c.relpages, 0)) AS pages FROM pg_index x"
+      " sum(greatest(c.relpages, 0)) AS pages, count({}) FROM pg_index x"
       " JOIN pg_class c ON c.oid = x.indexrelid GROUP BY x.indrelid)"
       " SELECT t.oid, current_database(), t.nspname, t.relname, t.relpages,"
       " (greatest(t.relpages, 0) + coalesce(x.pages, 0)) * b.size, coalesce(i.pages, 0) * b.size",
-      kinds, kMostTablesRead);
+      kinds, kMostTablesRead, ForgetStatisticsSql(server, "x.indexrelid"));
   for (const TableColumn& column : columns) sql.append(", ").append(column.sql);
+  sql += ", " + ForgetStatisticsSql(server, "t.oid");
   sql +=
       " FROM t LEFT JOIN i ON i.indrelid = t.oid LEFT JOIN (SELECT c.oid,"
       " greatest(c.relpages, 0) + coalesce(i.pages, 0) AS pages, i.blocks_fetched, i.blocks_hit"
@@ -118,7 +120,7 @@ struct Tables {
 
 Result<Tables> ReadTables(SubjectRun& run, std::span<const TableColumn> columns,
                           std::string_view kinds, std::string_view collector) {
-  TOCSIN_ASSIGN_OR_RETURN(Rows rows, run.Query(TableSql(columns, kinds)));
+  TOCSIN_ASSIGN_OR_RETURN(Rows rows, run.Query(TableSql(run.server, columns, kinds)));
   std::vector<TopObjects::Object> objects;
   objects.reserve(static_cast<std::size_t>(rows.size()));
   for (int row = 0; row < rows.size(); ++row) {

@@ -22,8 +22,8 @@ using testing::DaemonProcess;
 using testing::PostgresServer;
 
 constexpr int kTables = 10'000;
-constexpr seconds kInterval{15};  // The default.
-constexpr seconds kBackendCheck{1};
+constexpr seconds kInterval{15};                        // The default.
+constexpr std::chrono::milliseconds kBackendCheck{50};  // Some live for a moment only.
 // What postgres_exporter 0.11.1 does not do unless told to.
 constexpr const char* kWithoutTables =
     "collectors: { user_tables: off, general_index_info: off, sequences: off }";

@@ -1,8 +1,12 @@
 // Two virtual hours of trouble for each seed: alerts come and go, people silence
 // them, receivers fail in every way, the process is killed and the power fails at
-// random durable operations. Then all is well for a while, and the promises must
-// hold. A failing seed runs alone with TOCSIN_SIM_SEED=n; TOCSIN_SIM_SEEDS=n runs more.
+// random durable operations. After each step what was told must be true and in order;
+// then all is well for a while, and every promise must hold. A failing seed runs
+// alone with TOCSIN_SIM_SEED=n; TOCSIN_SIM_SEEDS=n runs more.
 
+#include <gmock/gmock.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -28,8 +32,12 @@ std::string Yaml() {
          " group_interval: 1m, repeat_interval: 30m,"
          " routes: [{receiver: all, matchers: [severity=\"critical\"], group_wait: 0s}]}\n"
          "receivers: [{name: all,"
-         " slack_configs: [{api_url: 'http://slack.test/x', send_resolved: true}],"
-         " pagerduty_configs: [{url: 'http://pagerduty.test/x', routing_key: key}],"
+         " slack_configs: [{api_url: '" +
+         std::string(kSlackUrl) +
+         "', send_resolved: true}],"
+         " pagerduty_configs: [{url: 'http://pagerduty.test/x', routing_key: " +
+         kRoutingKey +
+         "}],"
          " webhook_configs: [{url: 'http://webhook.test/x'}]}]\n"
          "inhibit_rules: [{source_matchers: [severity=\"critical\"],"
          " target_matchers: [severity=\"warning\"], equal: ['...']}]\n";
@@ -46,6 +54,7 @@ class Trouble {
       Upset();
       SendTransitions();
       Pass(Millis(1000 + random_() % 30'000));
+      CheckStep();
     }
     disk_.EndFault();
     disk_.Plan(Fault::kNone, 0);
@@ -119,8 +128,10 @@ class Trouble {
     if (firing_.erase(labels) == 0) {
       firing_.insert(labels);
       ended_.erase(labels);
+      Stretches(labels).push_back({world_.clock.WallNow(), WallTime::max()});
     } else {
       ended_.insert(labels);
+      Stretches(labels).back().second = world_.clock.WallNow();
     }
   }
   // As the rules do: what fires is sent again and again, an end until it is taken.
@@ -143,7 +154,25 @@ class Trouble {
     disk_.Start();
     world_.Restart();
   }
+  void CheckStep() {
+    promises_.Read(world_);
+    promises_.ExpectOrder();
+    promises_.ExpectTruth([this](const std::string& fingerprint, WallTime at) {
+      const auto& stretches = stretches_[fingerprint];
+      return std::any_of(stretches.begin(), stretches.end(), [at](const Stretch& stretch) {
+        return stretch.first < at && at < stretch.second;
+      });
+    });
+    const auto attempts = world_.notifier->Attempts();
+    for (const std::string secret : {kRoutingKey, "SECRETWEBHOOK"}) {
+      EXPECT_THAT(disk_.PathsWith(secret), ::testing::IsEmpty());
+      for (const DeliveryAttempt& attempt : attempts) {
+        EXPECT_EQ(attempt.error.find(secret), std::string::npos) << attempt.error;
+      }
+    }
+  }
   void Check() {
+    CheckStep();
     std::set<model::Labels> must;
     std::set<model::Labels> may;
     for (const model::Labels& labels : firing_) {
@@ -151,9 +180,12 @@ class Trouble {
       const bool inhibited = labels != critical && firing_.count(critical);
       (inhibited ? may : must).insert(labels);
     }
-    const Promises promises(world_);
-    promises.ExpectOrder();
-    promises.ExpectEnd(world_, must, may);
+    promises_.ExpectEnd(world_, must, may);
+  }
+
+  using Stretch = std::pair<WallTime, WallTime>;  // From and to when an alert fired.
+  std::vector<Stretch>& Stretches(const model::Labels& labels) {
+    return stretches_[model::FingerprintText(labels.Fingerprint())];
   }
 
   std::mt19937_64 random_;
@@ -161,7 +193,9 @@ class Trouble {
   testing::FaultVfs vfs_;
   World world_;
   std::set<model::Labels> firing_;
-  std::set<model::Labels> ended_;  // Not yet accepted.
+  std::set<model::Labels> ended_;                          // Not yet accepted.
+  std::map<std::string, std::vector<Stretch>> stretches_;  // By fingerprint.
+  Promises promises_;
 };
 
 std::uint64_t FromEnvironment(const char* name, std::uint64_t fallback) {

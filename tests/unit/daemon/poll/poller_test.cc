@@ -1,129 +1,9 @@
 #include "daemon/poll/poller.h"
 
-#include <gtest/gtest.h>
-
-#include <functional>
-#include <map>
-
-#include "tests/support/map_store.h"
-#include "tests/support/scripted_http_client.h"
-#include "tests/support/sim_executor.h"
+#include "tests/unit/daemon/poll/poller_fixture.h"
 
 namespace tocsin::poll {
 namespace {
-
-using collectors::AnyCollector;
-using collectors::CollectContext;
-using model::MetricBatch;
-using std::chrono::seconds;
-
-collectors::ParsedTarget NotConfigurable(ConfigReader&, FileSystem&) { return {}; }
-
-constexpr collectors::CollectorKind kDatabase{"postgres", "pg_up", "Is it up.", seconds(5),
-                                              NotConfigurable};
-constexpr collectors::CollectorKind kProbe{"http", "", "", seconds(10), NotConfigurable};
-
-// A collector whose behaviour is a function of the test's.
-class ScriptedCollector : public collectors::Collector {
- public:
-  using Script = std::function<Result<>(const CollectContext&, MetricBatch&)>;
-  explicit ScriptedCollector(Script script) : script_(std::move(script)) {}
-  Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
-    return script_(context, batch);
-  }
-
- private:
-  Script script_;
-};
-
-class ProbeCollector : public collectors::HttpCollector {
- public:
-  HttpRequest Start(const CollectContext&) override {
-    HttpRequest request;
-    request.url = "http://app/health";
-    return request;
-  }
-  std::optional<HttpRequest> Again(const CollectContext& context,
-                                   const HttpExchange& exchange) override {
-    if (!exchange.error || retries == 0) return std::nullopt;
-    --retries;
-    HttpRequest request = Start(context);
-    request.time_limit = seconds(2);
-    return request;
-  }
-  Result<> Finish(const CollectContext&, HttpExchange exchange, MetricBatch& batch) override {
-    batch.AddGauge("probe_success", "", exchange.error ? 0 : 1);
-    return Result<>();
-  }
-
-  int retries = 0;
-};
-
-class PollerTest : public ::testing::Test {
- protected:
-  TargetConfig Target(const std::string& name, ScriptedCollector::Script script,
-                      Millis interval = seconds(15)) {
-    TargetConfig target;
-    target.kind = &kDatabase;
-    target.name = name;
-    target.labels = model::Labels{{"job", "postgres"}, {"instance", name + ":5432"}};
-    target.interval = interval;
-    target.timeout = seconds(5);
-    target.fingerprint = name;
-    target.parsed.make = [script](const collectors::CollectorEnvironment&) {
-      return AnyCollector(std::make_unique<ScriptedCollector>(script));
-    };
-    return target;
-  }
-
-  TargetConfig Probe(const std::string& name) {
-    TargetConfig target = Target(name, nullptr);
-    target.kind = &kProbe;
-    target.timeout = seconds(10);
-    target.parsed.make = [](const collectors::CollectorEnvironment&) {
-      return AnyCollector(std::make_unique<ProbeCollector>());
-    };
-    return target;
-  }
-
-  void Apply(std::vector<TargetConfig> targets) {
-    PollConfig config;
-    config.targets = std::move(targets);
-    poller_.Apply(config);
-  }
-
-  // The samples of the one series of that name, "t v" per line, t in seconds since
-  // the first of them; a staleness marker reads "stale".
-  std::string Samples(const std::string& name) {
-    const auto all = store_.Select(
-        {*model::Matcher::Make(model::MatchOp::kEqual, std::string(model::kMetricName), name)},
-        {INT64_MIN, INT64_MAX});
-    if ((*all)->size() != 1) return std::to_string((*all)->size()) + " series";
-    model::SampleColumns samples;
-    EXPECT_TRUE((*all)->Read(0, {INT64_MIN, INT64_MAX}, samples).ok());
-    std::string out;
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      out += std::to_string((samples.times_ms[i] - samples.times_ms[0]) / 1000) + ":";
-      out += model::IsStaleMarker(samples.values[i])
-                 ? "stale "
-                 : std::to_string(static_cast<int>(samples.values[i])) + " ";
-    }
-    return out;
-  }
-
-  tocsin::testing::SimClock clock_;
-  tocsin::testing::SimExecutors executors_{clock_};
-  tocsin::testing::ScriptedHttpClient http_{clock_, executors_};
-  PosixFileSystem files_;
-  tocsin::testing::MapStore store_;
-  MetricRegistry registry_;
-  Poller poller_{clock_, executors_, http_, files_, store_, registry_};
-};
-
-Result<> Good(const CollectContext&, MetricBatch& batch) {
-  batch.AddGauge("pg_locks", "", 7);
-  return Result<>();
-}
 
 TEST_F(PollerTest, ACollectionWritesItsSamplesAndItsVerdicts) {
   Apply({Target("primary", Good)});
@@ -163,21 +43,6 @@ TEST_F(PollerTest, ASeriesThatVanishesIsEndedOnce) {
   })});
   executors_.RunFor(seconds(50));
   EXPECT_EQ(Samples("gone"), "0:1 15:stale ");
-}
-
-TEST_F(PollerTest, ARestartKeepsTheTargetsPhase) {
-  const auto first_poll = [&](Poller& poller) {
-    executors_.RunFor(seconds(16));
-    return ToUnixMillis(poller.Snapshot()[0].last_poll) % 15'000;
-  };
-  Apply({Target("primary", Good)});
-  const auto phase = first_poll(poller_);
-  clock_.Advance(seconds(100));
-  Poller again(clock_, executors_, http_, files_, store_, registry_);
-  PollConfig config;
-  config.targets = {Target("primary", Good)};
-  again.Apply(config);
-  EXPECT_EQ(first_poll(again), phase);
 }
 
 TEST_F(PollerTest, ALateCollectionIsSkippedAndCounted) {
@@ -388,7 +253,7 @@ TEST_F(PollerTest, WhatFailsIsKnownBeforeItsSeriesEndAndIsWellOnlyOnceTheyAreBac
   std::string part_error;
   WatchedSink sink(store_);
   MetricRegistry registry;
-  Poller poller(clock_, executors_, http_, files_, sink, registry);
+  Poller poller(clock_, executors_, http_, files_, sink, store_, registry);
   std::vector<std::string> seen;
   sink.on_commit = [&] {
     const auto state = poller.Snapshot()[0];

@@ -113,6 +113,7 @@ class RouteReader {
   }
 
   static void ReadGroupBy(ConfigReader& reader, RouteConfig& route) {
+    route.labels = ReadLabels(reader, parent.labels);
     route.group_by = reader.Strings("group_by");
     const auto all = std::find(route.group_by.begin(), route.group_by.end(), "...");
     route.group_by_all = all != route.group_by.end();
@@ -148,6 +149,19 @@ class RouteReader {
   std::vector<std::string> receivers_;
   std::vector<std::string> intervals_;
 };
+
+  // Those of the parent, under its own.
+  static model::Labels ReadLabels(ConfigReader& reader, const model::Labels& inherited) {
+    std::map<std::string, std::string> all;
+    for (const auto& [name, text] : inherited) all.emplace(name, text);
+    for (auto& [name, text] : reader.StringMap("labels")) {
+      if (!model::IsPlainLabelName(name)) {
+        reader.Fail("labels", fmt::format("\"{}\" is not a label name", name));
+      }
+      all.insert_or_assign(name, std::move(text));
+    }
+    return model::Labels::FromMap({all.begin(), all.end()});
+  }
 
 std::vector<InhibitRule> ReadInhibitRules(ConfigReader& root) {
   std::vector<InhibitRule> rules;

@@ -22,6 +22,7 @@
 #include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/secret.h"
+#include "daemon/model/labels.h"
 #include "daemon/model/matcher.h"
 #include "daemon/notify/time_interval.h"
 
@@ -139,6 +140,7 @@ struct RouteConfig {
   std::vector<std::string> group_by;  // Sorted.
   bool group_by_all = false;          // ['...']
   Millis group_wait = std::chrono::seconds(30);
+  model::Labels labels;               // Of its notifications. (template)
   Millis group_interval = std::chrono::minutes(5);
   Millis repeat_interval = std::chrono::hours(4);
   std::vector<std::string> mute_time_intervals;    // Not inherited.

@@ -79,6 +79,8 @@ void PrintRoute(Printer& printer, const RouteConfig& route, int depth) {
   if (!route.matchers.empty()) printer.Line(depth, "matchers: " + Flow(route.matchers));
   if (route.continue_matching) printer.Line(depth, "continue: true");
   printer.Line(depth, "group_by: " + (route.group_by_all ? "[\"...\"]" : Flow(route.group_by)));
+  if (!route.labels.empty()) printer.Line(depth, "labels:");
+  for (const auto& [name, text] : route.labels) printer.Pair(depth + 1, name, text);
   printer.Line(depth, "group_wait: " + FormatDuration(route.group_wait));
   printer.Line(depth, "group_interval: " + FormatDuration(route.group_interval));
   printer.Line(depth, "repeat_interval: " + FormatDuration(route.repeat_interval));

@@ -18,11 +18,28 @@ constexpr std::int64_t kMaxTemplateBytes = 1 << 20;
 
 // Settings of `global` for kinds that we do not speak: harmless while no receiver
 // of that kind is there, so that shared files load.
-constexpr std::array kIgnoredGlobals = {
-    "opsgenie_api_url",       "opsgenie_api_key",   "opsgenie_api_key_file", "wechat_api_url",
-    "wechat_api_secret",      "wechat_api_corp_id", "victorops_api_url",     "victorops_api_key",
-    "victorops_api_key_file", "telegram_api_url",   "webex_api_url",         "jira_api_url",
-    "rocketchat_api_url"};
+constexpr std::array kIgnoredGlobals = {"opsgenie_api_url",
+                                        "opsgenie_api_key",
+                                        "opsgenie_api_key_file",
+                                        "wechat_api_url",
+                                        "wechat_api_secret",
+                                        "wechat_api_secret_file",
+                                        "wechat_api_corp_id",
+                                        "victorops_api_url",
+                                        "victorops_api_key",
+                                        "victorops_api_key_file",
+                                        "telegram_api_url",
+                                        "telegram_bot_token",
+                                        "telegram_bot_token_file",
+                                        "webex_api_url",
+                                        "jira_api_url",
+                                        "rocketchat_api_url",
+                                        "rocketchat_token",
+                                        "rocketchat_token_file",
+                                        "rocketchat_token_id",
+                                        "rocketchat_token_id_file",
+                                        "mattermost_webhook_url",
+                                        "mattermost_webhook_url_file"};
 
 // The settings of mail are ignored, too, unless somebody gets mail: their password file
 // may be for other eyes.

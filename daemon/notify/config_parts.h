@@ -50,9 +50,6 @@ void CheckUrl(ConfigReader& reader, std::string_view key, const std::string& url
 std::vector<model::Matcher> ReadMatchers(ConfigReader& reader, std::string_view key,
                                          std::string_view match_key, std::string_view match_re_key);
 
-// `tls_config`.
-TlsOptions ReadTlsOptions(ConfigReader reader);
-
 HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions defaults);
 
 std::vector<ReceiverConfig> ReadReceivers(ConfigReader& root, const GlobalDefaults& global,

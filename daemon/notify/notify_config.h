@@ -32,7 +32,8 @@ namespace tocsin::notify {
 struct HttpOptions {
   std::string basic_auth_user;
   Secret basic_auth_password;
-  Secret bearer_token;  // `authorization` (type Bearer) or the older `bearer_token`.
+  std::string authorization_type = "Bearer";
+  Secret authorization;  // The credentials behind the type; empty: none.
   TlsOptions tls;
   std::string proxy_url;
   bool follow_redirects = true;
@@ -139,8 +140,8 @@ struct RouteConfig {
   bool continue_matching = false;
   std::vector<std::string> group_by;  // Sorted.
   bool group_by_all = false;          // ['...']
-  Millis group_wait = std::chrono::seconds(30);
   model::Labels labels;               // Of its notifications. (template)
+  Millis group_wait = std::chrono::seconds(30);
   Millis group_interval = std::chrono::minutes(5);
   Millis repeat_interval = std::chrono::hours(4);
   std::vector<std::string> mute_time_intervals;    // Not inherited.

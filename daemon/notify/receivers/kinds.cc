@@ -49,7 +49,10 @@ HttpRequest JsonPost(std::string url, std::string body, const HttpOptions& http)
   request.body = std::move(body);
   request.basic_auth_user = http.basic_auth_user;
   request.basic_auth_password = http.basic_auth_password;
-  request.bearer_token = http.bearer_token;
+  if (!http.authorization.empty()) {
+    request.headers.emplace_back("Authorization",
+                                 http.authorization_type + " " + http.authorization.Reveal());
+  }
   request.tls = http.tls;
   request.proxy_url = http.proxy_url;
   request.follow_redirects = http.follow_redirects;

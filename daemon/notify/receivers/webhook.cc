@@ -79,7 +79,7 @@ class WebhookReceiver : public Receiver {
   std::string ChannelKey() const override { return "webhook " + settings_.url.Reveal(); }
   std::vector<std::string> Secrets() const override {
     return {settings_.url.Reveal(), http_.basic_auth_password.Reveal(),
-            http_.bearer_token.Reveal()};
+            http_.authorization.Reveal()};
   }
   std::vector<std::string> TemplateTexts() const override { return {}; }
 

@@ -113,6 +113,7 @@ class RouteReader {
     route.group_by = parent.group_by;
     route.group_by_all = parent.group_by_all;
     if (reader.Has("group_by")) ReadGroupBy(reader, route);
+    route.labels = ReadLabels(reader, parent.labels);
     route.group_wait = reader.Duration("group_wait", parent.group_wait);
     route.group_interval = reader.Duration("group_interval", parent.group_interval, Millis(1));
     route.repeat_interval = reader.Duration("repeat_interval", parent.repeat_interval, Millis(1));
@@ -130,7 +131,6 @@ class RouteReader {
   }
 
   static void ReadGroupBy(ConfigReader& reader, RouteConfig& route) {
-    route.labels = ReadLabels(reader, parent.labels);
     route.group_by = reader.Strings("group_by");
     const auto all = std::find(route.group_by.begin(), route.group_by.end(), "...");
     route.group_by_all = all != route.group_by.end();
@@ -150,6 +150,19 @@ class RouteReader {
     }
   }
 
+  // Those of the parent, under its own.
+  static model::Labels ReadLabels(ConfigReader& reader, const model::Labels& inherited) {
+    std::map<std::string, std::string> all;
+    for (const auto& [name, text] : inherited) all.emplace(name, text);
+    for (auto& [name, text] : reader.StringMap("labels")) {
+      if (!model::IsPlainLabelName(name)) {
+        reader.Fail("labels", fmt::format("\"{}\" is not a label name", name));
+      }
+      all.insert_or_assign(name, std::move(text));
+    }
+    return model::Labels::FromMap({all.begin(), all.end()});
+  }
+
   std::vector<std::string> ReadIntervalNames(ConfigReader& reader, std::string_view key) {
     std::vector<std::string> names = reader.Strings(key);
     for (const std::string& name : names) CheckName(reader, key, name, intervals_);
@@ -166,19 +179,6 @@ class RouteReader {
   std::vector<std::string> receivers_;
   std::vector<std::string> intervals_;
 };
-
-  // Those of the parent, under its own.
-  static model::Labels ReadLabels(ConfigReader& reader, const model::Labels& inherited) {
-    std::map<std::string, std::string> all;
-    for (const auto& [name, text] : inherited) all.emplace(name, text);
-    for (auto& [name, text] : reader.StringMap("labels")) {
-      if (!model::IsPlainLabelName(name)) {
-        reader.Fail("labels", fmt::format("\"{}\" is not a label name", name));
-      }
-      all.insert_or_assign(name, std::move(text));
-    }
-    return model::Labels::FromMap({all.begin(), all.end()});
-  }
 
 std::vector<InhibitRule> ReadInhibitRules(ConfigReader& root) {
   std::vector<InhibitRule> rules;
@@ -260,6 +260,7 @@ std::shared_ptr<const NotifyConfig> ParseAlertmanagerConfig(const ConfigNode& ro
   config->inhibit_rules = ReadInhibitRules(reader);
   ReadTemplates(reader, files, *config);
   reader.Finish();
+  CheckTemplates(*config, root, errors);
   if (errors.errors().size() > errors_before) return nullptr;
   return config;
 }

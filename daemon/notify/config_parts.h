@@ -64,6 +64,10 @@ SlackConfig DefaultSlackConfig();
 PagerDutyConfig DefaultPagerDutyConfig();
 EmailConfig DefaultEmailConfig();  // Without headers.
 
+// Adds an error for each text of `config` that is no template: of the receivers, the
+// routes and the files. `root` is what `config` was read from.
+void CheckTemplates(const NotifyConfig& config, const ConfigNode& root, ConfigErrors& errors);
+
 std::vector<NamedTimeInterval> ReadTimeIntervals(ConfigReader& root, std::string_view key);
 
 }  // namespace tocsin::notify

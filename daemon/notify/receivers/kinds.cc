@@ -26,13 +26,22 @@ std::shared_ptr<const Receiver> Make(const EmailConfig& settings, const HttpOpti
   return MakeEmail(settings, std::move(templates));
 }
 
+std::shared_ptr<const Receiver> Make(const IntegrationConfig& integration,
+                                     const std::shared_ptr<const Templates>& templates) {
+  return std::visit(
+      [&](const auto& settings) { return Make(settings, integration.http, templates); },
+      integration.settings);
+}
+
 }  // namespace
+
+std::vector<std::string> TemplateTexts(const IntegrationConfig& integration) {
+  return Make(integration, nullptr)->TemplateTexts();
+}
 
 Result<std::shared_ptr<const Receiver>> MakeReceiver(const IntegrationConfig& integration,
                                                      std::shared_ptr<const Templates> templates) {
-  auto receiver =
-      std::visit([&](const auto& settings) { return Make(settings, integration.http, templates); },
-                 integration.settings);
+  auto receiver = Make(integration, templates);
   for (const std::string& text : receiver->TemplateTexts()) {
     if (auto checked = templates->Check(text); !checked.ok()) {
       return checked.error().WithContext("receiver " + integration.id);

@@ -338,8 +338,9 @@ std::string PrintAlertmanager(const NotifyConfig& config) {
   printer.Line(0, "receivers:");
   for (const ReceiverConfig& receiver : config.receivers) PrintReceiver(printer, receiver);
   if (!config.inhibit_rules.empty()) printer.Line(0, "inhibit_rules:");
-  for (const InhibitRule& rule : config.inhibit_rules)
+  for (const InhibitRule& rule : config.inhibit_rules) {
     PrintInhibitRule(printer, rule, config.route);
+  }
   if (!config.time_intervals.empty()) printer.Line(0, "time_intervals:");
   for (const auto& [name, interval] : config.time_intervals) {
     printer.BeginItem();

@@ -247,5 +247,20 @@ TEST(HttpConfigTest, CredentialsOnTheWire) {
   EXPECT_EQ(sent(""), "");
 }
 
+TEST(TestedIntegrationTest, HasANoteOfWhatDidNotExpand) {
+  testing::HttpServer server([](const testing::ServedRequest&) { return testing::ServedAnswer(); });
+  SystemClock clock;
+  CurlHttpClient client(clock);
+  const auto config =
+      Config("route: {receiver: ops}\nreceivers: [{name: ops, slack_configs: [{api_url: '" +
+             server.Url("/") + "', send_resolved: true, text: '{{ index .Alerts 7 }}'}]}]\n");
+  const auto tested = SendTestNotification(*config, "ops", "http://tocsin.test", clock, client);
+  ASSERT_TRUE(tested.ok());
+  EXPECT_FALSE((*tested)[0].error);
+  // Of two messages, once.
+  ASSERT_EQ((*tested)[0].notes.size(), 1u);
+  EXPECT_THAT((*tested)[0].notes[0], HasSubstr("index out of range: 7"));
+}
+
 }  // namespace
 }  // namespace tocsin::notify

@@ -3,8 +3,8 @@
 // What notify is told to do: Alertmanager's configuration file, or the short
 // `notify:` section of tocsin.yaml turned into the same structures. A NotifyConfig
 // that came from the functions below cannot be wrong: every route names a
-// receiver, every interval exists, every URL and matcher is sound, and values
-// that a route inherits are filled in. Immutable afterwards; thread-safe to read.
+// receiver, every interval exists, every URL, matcher and template is sound, and
+// values that a route inherits are filled in. Immutable afterwards; thread-safe to read.
 //
 // Reference: https://prometheus.io/docs/alerting/latest/configuration/
 

@@ -72,7 +72,7 @@ std::string TcpConfig::Instance() const {
 TcpConfig ParseTcpConfig(ConfigReader& reader, FileSystem& files) {
   TcpConfig config;
   ReadUrl(reader, config);
-  config.tls = ReadTls(reader, files);
+  config.tls = ReadTls(reader.Map("tls"), files);
   config.ip = ReadIpFamily(reader);
   config.retries = ReadRetries(reader);
   bool uses_tls = config.tls_at_once;

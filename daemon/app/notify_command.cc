@@ -42,7 +42,8 @@ Result<ordered_json> TestReceiver(const AlertingFile& alerting, const std::strin
     outcomes.push_back({{"receiver", receiver},
                         {"integration", integration.integration},
                         {"delivered", !integration.error},
-                        {"error", integration.error ? integration.error->message : ""}});
+                        {"error", integration.error ? integration.error->message : ""},
+                        {"notes", integration.notes}});
   }
   return outcomes;
 }
@@ -52,6 +53,9 @@ void Print(const std::string& receiver, const ordered_json& outcomes) {
     const bool delivered = outcome["delivered"].get<bool>();
     std::cout << fmt::format("{}: {}\n", outcome["integration"].get<std::string>(),
                              delivered ? "delivered" : outcome["error"].get<std::string>());
+    for (const ordered_json& note : outcome["notes"]) {
+      std::cout << "  but its message: " << note.get<std::string>() << "\n";
+    }
   }
   if (outcomes.empty()) std::cout << receiver << ": has no integration, nobody is told\n";
 }
@@ -80,7 +84,8 @@ int TestNotification(const NotifyTestOptions& options) {
       return kExitUsage;
     }
     for (const ordered_json& outcome : *outcomes) {
-      if (!outcome["delivered"].get<bool>()) worst = kExitFindings;
+      const bool good = outcome["delivered"].get<bool>() && outcome["notes"].empty();
+      if (!good) worst = kExitFindings;
       report.push_back(outcome);
     }
     if (!options.as_json) Print(receiver, *outcomes);
@@ -103,7 +108,8 @@ void AddNotifyCommand(CLI::App& program, std::function<int()>& run) {
       ->capture_default_str();
   test->add_flag("--json", options->as_json, "Print the outcomes for a program to read");
   test->footer(
-      "Exit status: 0 all took it, 1 some did not, 2 usage or a wrong configuration.\n"
+      "Exit status: 0 all took it as it was meant, 1 some did not, 2 usage or a wrong "
+      "configuration.\n"
       "Example: tocsin notify test critical --config /etc/tocsin/tocsin.yaml");
   test->callback([&run, options] { run = [options] { return TestNotification(*options); }; });
   notify->footer("Example: tocsin notify test --all");

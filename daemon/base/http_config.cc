@@ -40,8 +40,7 @@ void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& reque
 
 }  // namespace
 
-TlsOptions ReadTls(ConfigReader& reader, FileSystem& files) {
-  ConfigReader tls = reader.Map("tls");
+TlsOptions ReadTls(ConfigReader tls, FileSystem& files) {
   TlsOptions options;
   options.ca_file = tls.Path("ca_file");
   options.cert_file = tls.Path("cert_file");
@@ -49,7 +48,10 @@ TlsOptions ReadTls(ConfigReader& reader, FileSystem& files) {
   options.server_name = tls.String("server_name");
   options.insecure_skip_verify = tls.Bool("insecure_skip_verify", false);
   const auto version = [&tls](std::string_view key) {
-    return static_cast<TlsVersion>(tls.Choice(key, {"default", "1.0", "1.1", "1.2", "1.3"}, 0));
+    constexpr int kSpelledAsGo = 5;
+    const int word = tls.Choice(
+        key, {"default", "1.0", "1.1", "1.2", "1.3", "TLS10", "TLS11", "TLS12", "TLS13"}, 0);
+    return static_cast<TlsVersion>(word < kSpelledAsGo ? word : word - kSpelledAsGo + 1);
   };
   options.min_version = version("min_version");
   options.max_version = version("max_version");
@@ -106,7 +108,7 @@ HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow
   }
   request.headers = reader.StringMap("headers");
   ReadCredentials(reader, files, request);
-  request.tls = ReadTls(reader, files);
+  request.tls = ReadTls(reader.Map("tls"), files);
   request.proxy_url = reader.String("proxy");
   if (!request.proxy_url.empty() && !ParseHttpUrl(request.proxy_url)) {
     reader.Fail("proxy", "not a URL: write http://host:port");

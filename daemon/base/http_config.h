@@ -31,9 +31,12 @@ std::optional<UrlParts> ParseHttpUrl(const std::string& url);
 // password in it is refused: it would show in labels.
 std::optional<std::string> FaultOfHttpUrl(const std::string& url);
 
-// Reads the map `tls`, and `ip_family` (any, ip4, ip6, prefer_ip4, prefer_ip6: the other
-// one if a name has no address of that family).
-TlsOptions ReadTls(ConfigReader& reader, FileSystem& files);
+// Reads a map `tls` (or Alertmanager's `tls_config`) to its end. Versions are 1.0 to 1.3,
+// or Go's TLS10 to TLS13.
+TlsOptions ReadTls(ConfigReader tls, FileSystem& files);
+
+// Reads `ip_family` (any, ip4, ip6, prefer_ip4, prefer_ip6: the other one if a name has no
+// address of that family).
 struct IpPreference {
   int family = 0;  // 0 either, 4, 6.
   bool fallback = false;

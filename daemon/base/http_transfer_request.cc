@@ -55,6 +55,10 @@ bool IsHeaderValue(std::string_view value) {
 
 }  // namespace
 
+long CurlTlsVersions(const TlsOptions& tls) {
+  return MinVersion(tls.min_version) | MaxVersion(tls.max_version);
+}
+
 bool HttpTransfer::State::AddHeader(std::string_view name, std::string_view value) {
   if (!IsHeaderName(name) || !IsHeaderValue(value)) return false;
   std::string line(name);
@@ -116,7 +120,7 @@ void HttpTransfer::State::SetMethodAndBody() {
 
 void HttpTransfer::State::SetTls() {
   const TlsOptions& tls = request.tls;
-  Set(easy, CURLOPT_SSLVERSION, MinVersion(tls.min_version) | MaxVersion(tls.max_version));
+  Set(easy, CURLOPT_SSLVERSION, CurlTlsVersions(tls));
   if (!tls.ca_file.empty()) {
     Set(easy, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
     Set(easy, CURLOPT_CAINFO, tls.ca_file.c_str());

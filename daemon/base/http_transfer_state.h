@@ -19,6 +19,9 @@ struct curl_sockaddr;
 
 namespace tocsin {
 
+// The value of CURLOPT_SSLVERSION.
+long CurlTlsVersions(const TlsOptions& tls);
+
 // Where a hop goes.
 struct HttpPlace {
   std::string scheme;

@@ -178,6 +178,7 @@ void MailTransfer::State::SetTls() {
   const TlsOptions& tls = request.tls;
   Set(easy, CURLOPT_USE_SSL,
       static_cast<long>(request.mail->starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+  Set(easy, CURLOPT_SSLVERSION, CurlTlsVersions(tls));
   if (!tls.ca_file.empty()) {
     Set(easy, CURLOPT_CAINFO, tls.ca_file.c_str());
     Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));

@@ -7,17 +7,13 @@
 #include <cstdlib>
 #include <utility>
 
+#include "daemon/formats/go_time_layout.h"
+
 namespace tocsin::formats {
 namespace {
 
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
-
-constexpr std::array<std::string_view, 12> kMonths = {
-    "January", "February", "March",     "April",   "May",      "June",
-    "July",    "August",   "September", "October", "November", "December"};
-constexpr std::array<std::string_view, 7> kWeekdays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                       "Thursday", "Friday", "Saturday"};
 
 // A time taken apart in its own zone.
 struct CivilTime {
@@ -73,25 +69,24 @@ using Element = std::string (*)(const CivilTime&, std::string_view form);
 
 int TwelveHour(const CivilTime& time) { return time.hour % 12 == 0 ? 12 : time.hour % 12; }
 
-// Longer forms stand before those they begin with.
 constexpr std::array kLayoutElements = std::to_array<std::pair<std::string_view, Element>>({
     {"January",
      [](const CivilTime& t, std::string_view) -> std::string {
-       return std::string(kMonths[static_cast<std::size_t>(t.month) - 1]);
+       return std::string(kGoMonths[static_cast<std::size_t>(t.month) - 1]);
      }},
     {"Jan",
      [](const CivilTime& t, std::string_view) -> std::string {
-       return std::string(kMonths[static_cast<std::size_t>(t.month) - 1].substr(0, 3));
+       return std::string(kGoMonths[static_cast<std::size_t>(t.month) - 1].substr(0, 3));
      }},
     {"Monday",
      [](const CivilTime& t, std::string_view)
-         -> std::string { return std::string(kWeekdays[static_cast<std::size_t>(t.weekday)]); }},
+         -> std::string { return std::string(kGoWeekdays[static_cast<std::size_t>(t.weekday)]); }},
     {"Mon",
      [](const CivilTime& t,
         std::string_view) -> std::
                               string {
                                 return std::string(
-                                    kWeekdays[static_cast<std::size_t>(t.weekday)].substr(0, 3));
+                                    kGoWeekdays[static_cast<std::size_t>(t.weekday)].substr(0, 3));
                               }},
     {"MST", [](const CivilTime& t, std::string_view) -> std::string { return t.zone; }},
     {"2006", [](const CivilTime& t, std::string_view) { return fmt::format("{:04}", t.year); }},
@@ -128,30 +123,22 @@ constexpr std::array kLayoutElements = std::to_array<std::pair<std::string_view,
     {"5", [](const CivilTime& t, std::string_view) { return fmt::format("{}", t.second); }},
 });
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-// ".000" or ",999" not followed by a digit: a fraction of as many places; nines
-// drop trailing zeros. Returns its length in the layout, 0 if there is none.
-std::size_t AppendFraction(const CivilTime& time, std::string_view layout, std::string& out) {
-  if (layout.size() < 2 || (layout[0] != '.' && layout[0] != ',')) return 0;
-  const char digit = layout[1];
-  if (digit != '0' && digit != '9') return 0;
-  std::size_t end = 1;
-  while (end < layout.size() && layout[end] == digit) ++end;
-  if (end < layout.size() && IsDigit(layout[end])) return 0;
-  std::string digits = fmt::format("{:03}000000", time.milli).substr(0, end - 1);
-  if (digit == '9') {
+// A fraction of a second in as many places as `form` has; nines drop trailing zeros.
+std::string FractionText(const CivilTime& time, std::string_view form) {
+  std::string digits = fmt::format("{:03}000000", time.milli).substr(0, form.size() - 1);
+  if (form[1] == '9') {
     while (!digits.empty() && digits.back() == '0') digits.pop_back();
-    if (digits.empty()) return end;
+    if (digits.empty()) return {};
   }
-  out += layout[0] + digits;
-  return end;
+  return form[0] + digits;
 }
 
-// A lower-case letter after "Jan" or "Mon" makes it another word.
-bool IsOtherWord(std::string_view form, std::string_view rest) {
-  if (form != "Jan" && form != "Mon") return false;
-  return rest.size() > form.size() && rest[form.size()] >= 'a' && rest[form.size()] <= 'z';
+std::string ElementText(const CivilTime& time, std::string_view form) {
+  if (IsFraction(form)) return FractionText(time, form);
+  for (const auto& [known, element] : kLayoutElements) {
+    if (known == form) return element(time, form);
+  }
+  return std::string(form);
 }
 
 GoFunction Method(std::vector<GoType> params,
@@ -190,11 +177,11 @@ GoFunctions MakeTimeMethods() {
   });
   out["Local"] = Method({}, [](std::span<const GoValue> a) -> Result<GoValue> { return a[0]; });
   out["IsZero"] = Method({}, [](std::span<const GoValue> a) -> Result<GoValue> {
-    return GoValue::Bool(a[0].AsTime() == WallTime{});
+    return GoValue::Bool(a[0].AsTime() == GoZeroTime().AsTime());
   });
   out["Year"] = CivilMethod([](const CivilTime& t) { return GoValue::Int(t.year); });
   out["Month"] = CivilMethod([](const CivilTime& t) {
-    return GoValue::String(std::string(kMonths[static_cast<std::size_t>(t.month) - 1]));
+    return GoValue::String(std::string(kGoMonths[static_cast<std::size_t>(t.month) - 1]));
   });
   out["Day"] = CivilMethod([](const CivilTime& t) { return GoValue::Int(t.day); });
   out["Hour"] = CivilMethod([](const CivilTime& t) { return GoValue::Int(t.hour); });
@@ -202,7 +189,7 @@ GoFunctions MakeTimeMethods() {
   out["Second"] = CivilMethod([](const CivilTime& t) { return GoValue::Int(t.second); });
   out["YearDay"] = CivilMethod([](const CivilTime& t) { return GoValue::Int(t.year_day); });
   out["Weekday"] = CivilMethod([](const CivilTime& t) {
-    return GoValue::String(std::string(kWeekdays[static_cast<std::size_t>(t.weekday)]));
+    return GoValue::String(std::string(kGoWeekdays[static_cast<std::size_t>(t.weekday)]));
   });
   out["Add"] = Method({GoType::kDuration}, [](std::span<const GoValue> a) -> Result<GoValue> {
     return Moved(a[0], a[1].AsDuration());
@@ -272,24 +259,16 @@ std::string GoTimeFormat(const GoValue& time, std::string_view layout) {
   const CivilTime civil = Civil(time);
   std::string out;
   while (!layout.empty()) {
-    const std::size_t fraction = AppendFraction(civil, layout, out);
-    if (fraction > 0) {
-      layout.remove_prefix(fraction);
-      continue;
-    }
-    bool found = false;
-    for (const auto& [form, element] : kLayoutElements) {
-      if (layout.substr(0, form.size()) != form || IsOtherWord(form, layout)) continue;
-      out += element(civil, form);
-      layout.remove_prefix(form.size());
-      found = true;
-      break;
-    }
-    if (found) continue;
-    out += layout.front();
-    layout.remove_prefix(1);
+    const std::string_view form = FirstLayoutElement(layout);
+    out += form.empty() ? std::string(1, layout.front()) : ElementText(civil, form);
+    layout.remove_prefix(form.empty() ? 1 : form.size());
   }
   return out;
+}
+
+GoValue GoZeroTime() {
+  constexpr std::int64_t kFirstOfJanuaryOfYear1 = -62'135'596'800'000;
+  return GoValue::Time(FromUnixMillis(kFirstOfJanuaryOfYear1));
 }
 
 std::string GoTimeText(const GoValue& time) {

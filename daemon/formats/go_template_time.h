@@ -15,6 +15,13 @@ namespace tocsin::formats {
 // all else stays as it is. Requires: kTime.
 std::string GoTimeFormat(const GoValue& time, std::string_view layout);
 
+// The other way round. What the layout leaves out is that of 0000-01-01 00:00:00 UTC.
+// Errors: kInvalidArgument, in Go's words.
+Result<GoValue> GoTimeParse(std::string_view layout, std::string_view text);
+
+// Go's zero time, 0001-01-01 00:00:00 UTC: what "no time" prints as.
+GoValue GoZeroTime();
+
 // "2026-11-23 06:36:09.666 +0000 UTC": how Go prints a time.
 std::string GoTimeText(const GoValue& time);
 

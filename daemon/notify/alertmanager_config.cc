@@ -18,11 +18,28 @@ constexpr std::int64_t kMaxTemplateBytes = 1 << 20;
 
 // Settings of `global` for kinds that we do not speak: harmless while no receiver
 // of that kind is there, so that shared files load.
-constexpr std::array kIgnoredGlobals = {
-    "opsgenie_api_url",       "opsgenie_api_key",   "opsgenie_api_key_file", "wechat_api_url",
-    "wechat_api_secret",      "wechat_api_corp_id", "victorops_api_url",     "victorops_api_key",
-    "victorops_api_key_file", "telegram_api_url",   "webex_api_url",         "jira_api_url",
-    "rocketchat_api_url"};
+constexpr std::array kIgnoredGlobals = {"opsgenie_api_url",
+                                        "opsgenie_api_key",
+                                        "opsgenie_api_key_file",
+                                        "wechat_api_url",
+                                        "wechat_api_secret",
+                                        "wechat_api_secret_file",
+                                        "wechat_api_corp_id",
+                                        "victorops_api_url",
+                                        "victorops_api_key",
+                                        "victorops_api_key_file",
+                                        "telegram_api_url",
+                                        "telegram_bot_token",
+                                        "telegram_bot_token_file",
+                                        "webex_api_url",
+                                        "jira_api_url",
+                                        "rocketchat_api_url",
+                                        "rocketchat_token",
+                                        "rocketchat_token_file",
+                                        "rocketchat_token_id",
+                                        "rocketchat_token_id_file",
+                                        "mattermost_webhook_url",
+                                        "mattermost_webhook_url_file"};
 
 // The settings of mail are ignored, too, unless somebody gets mail: their password file
 // may be for other eyes.
@@ -96,6 +113,7 @@ class RouteReader {
     route.group_by = parent.group_by;
     route.group_by_all = parent.group_by_all;
     if (reader.Has("group_by")) ReadGroupBy(reader, route);
+    route.labels = ReadLabels(reader, parent.labels);
     route.group_wait = reader.Duration("group_wait", parent.group_wait);
     route.group_interval = reader.Duration("group_interval", parent.group_interval, Millis(1));
     route.repeat_interval = reader.Duration("repeat_interval", parent.repeat_interval, Millis(1));
@@ -130,6 +148,19 @@ class RouteReader {
         reader.Fail("group_by", fmt::format("\"{}\" stands twice", name));
       }
     }
+  }
+
+  // Those of the parent, under its own.
+  static model::Labels ReadLabels(ConfigReader& reader, const model::Labels& inherited) {
+    std::map<std::string, std::string> all;
+    for (const auto& [name, text] : inherited) all.emplace(name, text);
+    for (auto& [name, text] : reader.StringMap("labels")) {
+      if (!model::IsPlainLabelName(name)) {
+        reader.Fail("labels", fmt::format("\"{}\" is not a label name", name));
+      }
+      all.insert_or_assign(name, std::move(text));
+    }
+    return model::Labels::FromMap({all.begin(), all.end()});
   }
 
   std::vector<std::string> ReadIntervalNames(ConfigReader& reader, std::string_view key) {
@@ -229,6 +260,7 @@ std::shared_ptr<const NotifyConfig> ParseAlertmanagerConfig(const ConfigNode& ro
   config->inhibit_rules = ReadInhibitRules(reader);
   ReadTemplates(reader, files, *config);
   reader.Finish();
+  CheckTemplates(*config, root, errors);
   if (errors.errors().size() > errors_before) return nullptr;
   return config;
 }

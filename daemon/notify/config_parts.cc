@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "daemon/base/http_config.h"
 #include "daemon/base/text.h"
+#include "daemon/formats/letter_case.h"
 #include "daemon/notify/matcher_text.h"
 
 namespace tocsin::notify {
@@ -34,15 +36,25 @@ void AddPairs(ConfigReader& reader, std::string_view key, model::MatchOp op,
   }
 }
 
-void ReadAuthorization(ConfigReader reader, FileSystem& files, HttpOptions& http) {
-  const std::string type = reader.String("type", "Bearer");
-  if (type != "Bearer") {
-    reader.Fail("type", fmt::format("authorization of type \"{}\" is not supported; allowed: "
-                                    "Bearer (basic has its own key, basic_auth)",
-                                    type));
+// `authorization` (TYPE CREDENTIALS), or the older `bearer_token`.
+void ReadAuthorization(ConfigReader& reader, FileSystem& files, HttpOptions& http) {
+  http.authorization = ReadSecret(reader, "bearer_token", files);
+  if (reader.Has("authorization")) {
+    if (!http.authorization.empty()) {
+      reader.Fail("authorization", "\"authorization\" and \"bearer_token\" are both set");
+    }
+    ConfigReader own = reader.Map("authorization");
+    http.authorization_type = TrimSpace(own.String("type", http.authorization_type));
+    if (formats::LowerCase(http.authorization_type) == "basic") {
+      own.Fail("type", "authorization of type \"Basic\" has its own key, basic_auth");
+    }
+    http.authorization = ReadSecret(own, "credentials", files);
+    own.Finish();
   }
-  http.bearer_token = ReadSecret(reader, "credentials", files);
-  reader.Finish();
+  for (const std::string& part : {http.authorization_type, http.authorization.Reveal()}) {
+    if (part.find_first_of("\r\n") == part.npos) continue;
+    reader.Fail("authorization", "a type and credentials must not contain a line break");
+  }
 }
 
 }  // namespace
@@ -100,20 +112,6 @@ std::vector<model::Matcher> ReadMatchers(ConfigReader& reader, std::string_view 
   return matchers;
 }
 
-TlsOptions ReadTlsOptions(ConfigReader reader) {
-  TlsOptions tls;
-  tls.ca_file = reader.Path("ca_file");
-  tls.cert_file = reader.Path("cert_file");
-  tls.key_file = reader.Path("key_file");
-  tls.server_name = reader.String("server_name");
-  tls.insecure_skip_verify = reader.Bool("insecure_skip_verify", false);
-  if (tls.cert_file.empty() != tls.key_file.empty()) {
-    reader.Fail("cert_file", "\"cert_file\" and \"key_file\" belong together");
-  }
-  reader.Finish();
-  return tls;
-}
-
 HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions defaults) {
   if (reader.node().IsNull()) return defaults;
   HttpOptions http;
@@ -123,15 +121,9 @@ HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions 
     http.basic_auth_password = ReadSecret(basic, "password", files);
     basic.Finish();
   }
-  http.bearer_token = ReadSecret(reader, "bearer_token", files);
-  if (reader.Has("authorization")) {
-    if (!http.bearer_token.empty()) {
-      reader.Fail("authorization", "\"authorization\" and \"bearer_token\" are both set");
-    }
-    ReadAuthorization(reader.Map("authorization"), files, http);
-  }
-  if (!http.basic_auth_user.empty() && !http.bearer_token.empty()) {
-    reader.Fail("basic_auth", "at most one of basic_auth and a bearer token may be set");
+  ReadAuthorization(reader, files, http);
+  if (!http.basic_auth_user.empty() && !http.authorization.empty()) {
+    reader.Fail("basic_auth", "at most one of basic_auth and an authorization may be set");
   }
   for (const std::string_view key : {"oauth2", "proxy_from_environment", "proxy_connect_header"}) {
     if (reader.Has(key)) reader.Fail(key, fmt::format("\"{}\" is not supported", key));
@@ -140,7 +132,7 @@ HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions 
   CheckUrl(reader, "proxy_url", http.proxy_url);
   http.follow_redirects = reader.Bool("follow_redirects", true);
   reader.Bool("enable_http2", true);  // The client negotiates by itself.
-  http.tls = ReadTlsOptions(reader.Map("tls_config"));
+  http.tls = ReadTls(reader.Map("tls_config"), files);
   reader.Finish();
   return http;
 }

@@ -50,9 +50,6 @@ void CheckUrl(ConfigReader& reader, std::string_view key, const std::string& url
 std::vector<model::Matcher> ReadMatchers(ConfigReader& reader, std::string_view key,
                                          std::string_view match_key, std::string_view match_re_key);
 
-// `tls_config`.
-TlsOptions ReadTlsOptions(ConfigReader reader);
-
 HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions defaults);
 
 std::vector<ReceiverConfig> ReadReceivers(ConfigReader& root, const GlobalDefaults& global,
@@ -66,6 +63,10 @@ EmailConfig ReadEmail(ConfigReader& reader, const GlobalDefaults& global, FileSy
 SlackConfig DefaultSlackConfig();
 PagerDutyConfig DefaultPagerDutyConfig();
 EmailConfig DefaultEmailConfig();  // Without headers.
+
+// Adds an error for each text of `config` that is no template: of the receivers, the
+// routes and the files. `root` is what `config` was read from.
+void CheckTemplates(const NotifyConfig& config, const ConfigNode& root, ConfigErrors& errors);
 
 std::vector<NamedTimeInterval> ReadTimeIntervals(ConfigReader& root, std::string_view key);
 

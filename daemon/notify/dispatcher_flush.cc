@@ -211,6 +211,7 @@ Notification Dispatcher::Compose(const Look& look, const Group& group,
   notification.receiver = group.id.second;
   notification.group_key = group.id.first;
   notification.group_labels = group.labels;
+  if (group.route) notification.route_labels = group.route->labels;
   notification.reason = decision.reason;
   for (const std::uint64_t fingerprint : decision.firing) {
     notification.alerts.push_back(Told(*FindAlert(look.step, fingerprint), false));

@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "daemon/base/http_config.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/letter_case.h"
 #include "daemon/formats/mail_message.h"
@@ -115,7 +116,7 @@ void ReadSmtpDefaults(ConfigReader& global, FileSystem& files, SmtpDefaults& smt
   smtp.auth_secret = ReadSecret(global, "smtp_auth_secret", files);
   smtp.auth_identity = global.String("smtp_auth_identity");
   smtp.require_tls = global.Bool("smtp_require_tls", smtp.require_tls);
-  smtp.tls = ReadTlsOptions(global.Map("smtp_tls_config"));
+  smtp.tls = ReadTls(global.Map("smtp_tls_config"), files);
 }
 
 EmailConfig ReadEmail(ConfigReader& reader, const GlobalDefaults& global, FileSystem& files) {
@@ -141,7 +142,7 @@ EmailConfig ReadEmail(ConfigReader& reader, const GlobalDefaults& global, FileSy
   }
   ReadLogin(reader, smtp, files, email);
   email.require_tls = reader.Bool("require_tls", smtp.require_tls);
-  email.tls = reader.Has("tls_config") ? ReadTlsOptions(reader.Map("tls_config")) : smtp.tls;
+  email.tls = reader.Has("tls_config") ? ReadTls(reader.Map("tls_config"), files) : smtp.tls;
   email.html = reader.String("html", email.html);
   email.text = reader.String("text", email.text);
   ReadHeaders(reader, email);

@@ -93,6 +93,7 @@ std::string EncodeNotification(const Notification& notification) {
   json["receiver"] = notification.receiver;
   json["groupKey"] = notification.group_key;
   json["groupLabels"] = ToJson(notification.group_labels);
+  if (!notification.route_labels.empty()) json["routeLabels"] = ToJson(notification.route_labels);
   json["reason"] = static_cast<int>(notification.reason);
   json["alerts"] = ordered_json::array();
   for (const NotifiedAlert& alert : notification.alerts) {
@@ -117,6 +118,9 @@ Result<Notification> DecodeNotification(std::string_view payload) {
     notification.receiver = json.at("receiver").get<std::string>();
     notification.group_key = json.at("groupKey").get<std::string>();
     notification.group_labels = FromJson(json.at("groupLabels"));
+    if (const auto labels = json.find("routeLabels"); labels != json.end()) {
+      notification.route_labels = FromJson(*labels);
+    }
     notification.reason = static_cast<Reason>(json.at("reason").get<int>());
     for (const ordered_json& entry : json.at("alerts")) {
       NotifiedAlert alert;

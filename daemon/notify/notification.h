@@ -32,6 +32,7 @@ struct Notification {
   std::string receiver;
   std::string group_key;
   model::Labels group_labels;
+  model::Labels route_labels;  // Values are templates over the rest.
   Reason reason = Reason::kFirstNotification;
   std::vector<NotifiedAlert> alerts;  // In Alertmanager's order.
 

@@ -196,7 +196,8 @@ class Notifier : public model::AlertSink {
 
 struct TestedIntegration {
   std::string integration;
-  std::optional<Error> error;  // What it answered, without secrets.
+  std::optional<Error> error;      // What it answered, without secrets.
+  std::vector<std::string> notes;  // What of the message did not expand or was cut.
 };
 
 // Sends a made-up alert to each of one receiver's integrations, outside of the

@@ -3,8 +3,8 @@
 // What notify is told to do: Alertmanager's configuration file, or the short
 // `notify:` section of tocsin.yaml turned into the same structures. A NotifyConfig
 // that came from the functions below cannot be wrong: every route names a
-// receiver, every interval exists, every URL and matcher is sound, and values
-// that a route inherits are filled in. Immutable afterwards; thread-safe to read.
+// receiver, every interval exists, every URL, matcher and template is sound, and
+// values that a route inherits are filled in. Immutable afterwards; thread-safe to read.
 //
 // Reference: https://prometheus.io/docs/alerting/latest/configuration/
 
@@ -22,6 +22,7 @@
 #include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/secret.h"
+#include "daemon/model/labels.h"
 #include "daemon/model/matcher.h"
 #include "daemon/notify/time_interval.h"
 
@@ -31,7 +32,8 @@ namespace tocsin::notify {
 struct HttpOptions {
   std::string basic_auth_user;
   Secret basic_auth_password;
-  Secret bearer_token;  // `authorization` (type Bearer) or the older `bearer_token`.
+  std::string authorization_type = "Bearer";
+  Secret authorization;  // The credentials behind the type; empty: none.
   TlsOptions tls;
   std::string proxy_url;
   bool follow_redirects = true;
@@ -138,6 +140,7 @@ struct RouteConfig {
   bool continue_matching = false;
   std::vector<std::string> group_by;  // Sorted.
   bool group_by_all = false;          // ['...']
+  model::Labels labels;               // Of its notifications. (template)
   Millis group_wait = std::chrono::seconds(30);
   Millis group_interval = std::chrono::minutes(5);
   Millis repeat_interval = std::chrono::hours(4);

@@ -79,6 +79,8 @@ void PrintRoute(Printer& printer, const RouteConfig& route, int depth) {
   if (!route.matchers.empty()) printer.Line(depth, "matchers: " + Flow(route.matchers));
   if (route.continue_matching) printer.Line(depth, "continue: true");
   printer.Line(depth, "group_by: " + (route.group_by_all ? "[\"...\"]" : Flow(route.group_by)));
+  if (!route.labels.empty()) printer.Line(depth, "labels:");
+  for (const auto& [name, text] : route.labels) printer.Pair(depth + 1, name, text);
   printer.Line(depth, "group_wait: " + FormatDuration(route.group_wait));
   printer.Line(depth, "group_interval: " + FormatDuration(route.group_interval));
   printer.Line(depth, "repeat_interval: " + FormatDuration(route.repeat_interval));
@@ -98,9 +100,10 @@ void PrintRoute(Printer& printer, const RouteConfig& route, int depth) {
 
 bool IsUsual(const HttpOptions& http) {
   const TlsOptions& tls = http.tls;
-  return http.basic_auth_user.empty() && http.bearer_token.empty() && http.proxy_url.empty() &&
+  return http.basic_auth_user.empty() && http.authorization.empty() && http.proxy_url.empty() &&
          http.follow_redirects && tls.ca_file.empty() && tls.cert_file.empty() &&
-         tls.server_name.empty() && !tls.insecure_skip_verify;
+         tls.server_name.empty() && !tls.insecure_skip_verify &&
+         tls.min_version == TlsVersion::kDefault && tls.max_version == TlsVersion::kDefault;
 }
 
 // `scheme://user:password@host`, the user and the password hidden.
@@ -111,12 +114,20 @@ std::string WithoutUser(std::string url) {
   return url.replace(scheme + 3, at - scheme - 3, kHidden);
 }
 
+// As Go's programs spell it.
+std::string VersionText(TlsVersion version) {
+  if (version == TlsVersion::kDefault) return {};
+  return fmt::format("TLS1{}", static_cast<int>(version) - static_cast<int>(TlsVersion::k10));
+}
+
 void PrintTls(Printer& printer, const TlsOptions& tls, int depth) {
   printer.Line(depth, "tls_config:");
   printer.PairUnless(depth + 1, "ca_file", tls.ca_file, "");
   printer.PairUnless(depth + 1, "cert_file", tls.cert_file, "");
   printer.PairUnless(depth + 1, "key_file", tls.key_file, "");
   printer.PairUnless(depth + 1, "server_name", tls.server_name, "");
+  printer.PairUnless(depth + 1, "min_version", VersionText(tls.min_version), "");
+  printer.PairUnless(depth + 1, "max_version", VersionText(tls.max_version), "");
   printer.Line(depth + 1, fmt::format("insecure_skip_verify: {}", tls.insecure_skip_verify));
 }
 
@@ -127,8 +138,9 @@ void PrintHttp(Printer& printer, const HttpOptions& http, int depth) {
     printer.Line(depth + 1, fmt::format("basic_auth: {{username: {}, password: {}}}",
                                         Quoted(http.basic_auth_user), Quoted(kHidden)));
   }
-  if (!http.bearer_token.empty()) {
-    printer.Line(depth + 1, fmt::format("authorization: {{credentials: {}}}", Quoted(kHidden)));
+  if (!http.authorization.empty()) {
+    printer.Line(depth + 1, fmt::format("authorization: {{type: {}, credentials: {}}}",
+                                        Quoted(http.authorization_type), Quoted(kHidden)));
   }
   printer.PairUnless(depth + 1, "proxy_url", WithoutUser(http.proxy_url), "");
   printer.Line(depth + 1, fmt::format("follow_redirects: {}", http.follow_redirects));
@@ -279,14 +291,19 @@ void PrintReceiver(Printer& printer, const ReceiverConfig& receiver) {
   }
 }
 
-void PrintInhibitRule(Printer& printer, const InhibitRule& rule) {
+// Alertmanager has no word for "every other label": what groups alerts tells them apart best.
+std::string NearestEqual(const RouteConfig& root) {
+  return Flow(root.group_by.empty() ? std::vector<std::string>{"alertname"} : root.group_by);
+}
+
+void PrintInhibitRule(Printer& printer, const InhibitRule& rule, const RouteConfig& root) {
   printer.BeginItem();
   printer.Line(1, "source_matchers: " + Flow(rule.source_matchers));
   printer.Line(1, "target_matchers: " + Flow(rule.target_matchers));
   if (rule.equal_all_other) {
-    printer.Line(1,
-                 "equal: [\"...\"]  # every label but those matched; Alertmanager itself "
-                 "wants their names");
+    printer.Line(1, "# Here: equal: [\"...\"], every label but those matched. The nearest that");
+    printer.Line(1, "# Alertmanager can say:");
+    printer.Line(1, "equal: " + NearestEqual(root));
   } else if (!rule.equal.empty()) {
     printer.Line(1, "equal: " + Flow(rule.equal));
   }
@@ -321,7 +338,9 @@ std::string PrintAlertmanager(const NotifyConfig& config) {
   printer.Line(0, "receivers:");
   for (const ReceiverConfig& receiver : config.receivers) PrintReceiver(printer, receiver);
   if (!config.inhibit_rules.empty()) printer.Line(0, "inhibit_rules:");
-  for (const InhibitRule& rule : config.inhibit_rules) PrintInhibitRule(printer, rule);
+  for (const InhibitRule& rule : config.inhibit_rules) {
+    PrintInhibitRule(printer, rule, config.route);
+  }
   if (!config.time_intervals.empty()) printer.Line(0, "time_intervals:");
   for (const auto& [name, interval] : config.time_intervals) {
     printer.BeginItem();

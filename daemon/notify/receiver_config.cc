@@ -13,9 +13,9 @@ namespace tocsin::notify {
 namespace {
 
 // What Alertmanager speaks and we do not (yet).
-constexpr std::array<std::string_view, 13> kUnsupportedKinds = {
-    "opsgenie", "pushover", "victorops", "wechat", "sns",        "telegram",  "discord",
-    "webex",    "msteams",  "msteamsv2", "jira",   "rocketchat", "mattermost"};
+constexpr std::array<std::string_view, 14> kUnsupportedKinds = {
+    "opsgenie", "pushover", "victorops", "wechat", "sns",        "telegram",   "discord",
+    "webex",    "msteams",  "msteamsv2", "jira",   "rocketchat", "mattermost", "incidentio"};
 
 std::string DefaultTemplate(std::string_view name) {
   return fmt::format("{{{{ template \"{}\" . }}}}", name);

@@ -148,6 +148,7 @@ std::shared_ptr<const NotifyConfig> ParseShortForm(ConfigReader section, FileSys
   }
   section.Finish();
   config->receivers = {std::move(everybody), std::move(on_call)};
+  CheckTemplates(*config, section.node(), section.errors());
   if (section.errors().errors().size() > errors_before) return nullptr;
   return config;
 }

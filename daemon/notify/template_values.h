@@ -11,12 +11,14 @@
 
 namespace tocsin::notify {
 
-// Receiver, Status, Alerts (.Firing, .Resolved), GroupLabels, CommonLabels,
-// CommonAnnotations, ExternalURL, NotificationReason.
-formats::GoValue TemplateValue(const Notification& notification, const std::string& external_url);
+// Receiver, Status, Alerts (.Firing, .Resolved), NotificationReason, GroupLabels,
+// CommonLabels, CommonAnnotations, RouteLabels, ExternalURL.
+formats::GoValue TemplateValue(const Notification& notification, const std::string& external_url,
+                               const model::Labels& route_labels);
 
 // Those of both Prometheus and Alertmanager, and trimSpace, join, safeUrl,
-// urlUnescape, stringSlice, list, toJson, date, tz, now, since.
-formats::GoFunctions NotificationFunctions(WallTime now);
+// urlUnescape, base64encode, base64decode, stringSlice, list, append, dict, toJson,
+// date, tz, toDate, mustToDate, now, since, routeLabels.
+formats::GoFunctions NotificationFunctions(WallTime now, model::Labels route_labels);
 
 }  // namespace tocsin::notify

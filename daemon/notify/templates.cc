@@ -52,7 +52,7 @@ bool IsPlain(const std::string& text) { return text.find("{{") == std::string::n
 
 Result<std::shared_ptr<const Templates>> Templates::Make(const NotifyConfig& config,
                                                          const std::string& external_url) {
-  const formats::GoFunctions functions = NotificationFunctions(WallTime{});
+  const formats::GoFunctions functions = NotificationFunctions({}, {});
   auto base = formats::Template::Parse("default.tmpl", kDefaultTemplates, functions);
   if (!base.ok()) return base.error();
   base = formats::Template::Parse("email.tmpl", kMailTemplates, functions, *base);
@@ -67,7 +67,7 @@ Result<std::shared_ptr<const Templates>> Templates::Make(const NotifyConfig& con
 
 Result<> Templates::Check(const std::string& text) const {
   if (IsPlain(text)) return {};
-  auto parsed = formats::Template::Parse("", text, NotificationFunctions(WallTime{}), base_);
+  auto parsed = formats::Template::Parse("", text, NotificationFunctions({}, {}), base_);
   if (!parsed.ok()) return Error{ErrorCode::kInvalidArgument, parsed.error().message};
   return {};
 }
@@ -75,18 +75,46 @@ Result<> Templates::Check(const std::string& text) const {
 TextExpander::TextExpander(const Templates& templates, const Notification& notification,
                            WallTime now)
     : templates_(templates),
-      data_(TemplateValue(notification, templates.external_url_)),
-      functions_(NotificationFunctions(now)) {}
+      data_(TemplateValue(notification, templates.external_url_, {})),
+      functions_(NotificationFunctions(now, {})) {
+  if (notification.route_labels.empty()) return;
+  // They are templates over all the rest.
+  std::vector<std::pair<std::string, std::string>> expanded;
+  for (const auto& [name, text] : notification.route_labels) {
+    expanded.emplace_back(name, Expand(std::string(text)));
+  }
+  route_labels_ = model::Labels::FromMap(expanded);
+  data_ = TemplateValue(notification, templates.external_url_, route_labels_);
+  functions_ = NotificationFunctions(now, route_labels_);
+}
 
 std::string TextExpander::Expand(const std::string& text) {
-  return Expand(text, formats::Escaping::kNone);
+  auto expanded = TryExpand(text, formats::Escaping::kNone);
+  if (expanded.ok()) return *std::move(expanded);
+  return fmt::format("<error expanding template: {}>", expanded.error().message);
 }
 
-std::string TextExpander::ExpandHtml(const std::string& text) {
-  return Expand(text, formats::Escaping::kHtml);
+std::string TextExpander::Expand(const std::string& text, std::size_t limit_runes,
+                                 std::string_view field) {
+  return Cut(Expand(text), limit_runes, field);
 }
 
-std::string TextExpander::Expand(const std::string& text, formats::Escaping escaping) {
+std::string TextExpander::Cut(const std::string& expanded, std::size_t limit_runes,
+                              std::string_view field) {
+  std::string cut = TruncateRunes(expanded, limit_runes);
+  if (cut.size() != expanded.size()) {
+    notes_.push_back(fmt::format("{} cut to {} characters", field, limit_runes));
+  }
+  return cut;
+}
+
+std::optional<std::string> TextExpander::ExpandHtml(const std::string& text) {
+  auto expanded = TryExpand(text, formats::Escaping::kHtml);
+  if (expanded.ok()) return *std::move(expanded);
+  return std::nullopt;
+}
+
+Result<std::string> TextExpander::TryExpand(const std::string& text, formats::Escaping escaping) {
   if (IsPlain(text)) return text;
   const auto expand = [&]() -> Result<std::string> {
     TOCSIN_ASSIGN_OR_RETURN(const auto parsed,
@@ -94,21 +122,8 @@ std::string TextExpander::Expand(const std::string& text, formats::Escaping esca
     return parsed.Execute(data_, functions_, escaping);
   };
   auto expanded = expand();
-  if (expanded.ok()) return *std::move(expanded);
-  notes_.push_back(expanded.error().message);
-  // In HTML it would be a tag that shows nothing.
-  if (escaping == formats::Escaping::kHtml) return {};
-  return fmt::format("<error expanding template: {}>", expanded.error().message);
-}
-
-std::string TextExpander::Expand(const std::string& text, std::size_t limit_runes,
-                                 std::string_view field) {
-  const std::string expanded = Expand(text);
-  std::string cut = TruncateRunes(expanded, limit_runes);
-  if (cut.size() != expanded.size()) {
-    notes_.push_back(fmt::format("{} cut to {} characters", field, limit_runes));
-  }
-  return cut;
+  if (!expanded.ok()) notes_.push_back(expanded.error().message);
+  return expanded;
 }
 
 }  // namespace tocsin::notify

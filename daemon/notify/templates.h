@@ -7,6 +7,7 @@
 // Immutable; thread-safe. Internal.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,17 +48,24 @@ class TextExpander {
   TextExpander(const Templates& templates, const Notification& notification, WallTime now);
 
   std::string Expand(const std::string& text);
-  // The same for HTML: what the template prints of an alert is escaped.
-  std::string ExpandHtml(const std::string& text);
-  const std::vector<std::string>& notes() const { return notes_; }
-  void AddNote(std::string note) { notes_.push_back(std::move(note)); }
   // The expanded text, cut to `limit` characters; a cut is noted.
   std::string Expand(const std::string& text, std::size_t limit_runes, std::string_view field);
+  // `expanded`, cut in the same way.
+  std::string Cut(const std::string& expanded, std::size_t limit_runes, std::string_view field);
+  // For HTML: what the template prints of an alert is escaped. Nothing if it fails: the
+  // words of the error would be a tag there that shows nothing.
+  std::optional<std::string> ExpandHtml(const std::string& text);
+  // The labels of the notification's route.
+  const model::Labels& route_labels() const { return route_labels_; }
+  const std::vector<std::string>& notes() const { return notes_; }
+  void AddNote(std::string note) { notes_.push_back(std::move(note)); }
 
  private:
-  std::string Expand(const std::string& text, formats::Escaping escaping);
+  // A failure is noted.
+  Result<std::string> TryExpand(const std::string& text, formats::Escaping escaping);
 
   const Templates& templates_;
+  model::Labels route_labels_;
   formats::GoValue data_;
   formats::GoFunctions functions_;
   std::vector<std::string> notes_;

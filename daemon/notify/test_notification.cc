@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "daemon/notify/notifier.h"
 #include "daemon/notify/receivers/receiver.h"
 
@@ -10,12 +12,14 @@ namespace tocsin::notify {
 namespace {
 
 Result<> SendOne(const IntegrationConfig& integration, const Receiver& target,
-                 const Notification& notification, const Clock& clock, HttpClient& http) {
+                 const Notification& notification, const Clock& clock, HttpClient& http,
+                 std::set<std::string>& notes) {
   const Millis timeout = integration.timeout > Millis(0)
                              ? integration.timeout
                              : IntegrationConfig::kDefaultAttemptTimeout;
   const WallTime now = clock.WallNow();
   EncodedMessage message = target.Encode(notification, {now, now, integration.id, {}});
+  for (std::string& note : message.notes) notes.insert(Redact(std::move(note), target.Secrets()));
   if (message.unsendable) return Error{ErrorCode::kInvalidArgument, *message.unsendable};
   const HttpExchange exchange =
       Fetch(http, std::move(message.request), clock.SteadyNow() + timeout);
@@ -54,15 +58,18 @@ Result<std::vector<TestedIntegration>> SendTestNotification(const NotifyConfig& 
     alert.resolved = false;
     alert.ends_at = WallTime();
     notification.alerts = {alert};
-    Result<> sent = SendOne(integration, *target, notification, clock, http);
+    std::set<std::string> notes;  // Of both messages, each once.
+    Result<> sent = SendOne(integration, *target, notification, clock, http, notes);
     if (sent.ok() && integration.send_resolved) {
       // What was opened is closed again.
       alert.resolved = true;
       alert.ends_at = clock.WallNow();
       notification.alerts = {alert};
-      sent = SendOne(integration, *target, notification, clock, http);
+      sent = SendOne(integration, *target, notification, clock, http, notes);
     }
-    tested.push_back({integration.id, sent.ok() ? std::nullopt : std::optional(sent.error())});
+    tested.push_back({integration.id,
+                      sent.ok() ? std::nullopt : std::optional(sent.error()),
+                      {notes.begin(), notes.end()}});
   }
   return tested;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <ctime>
 #include <exception>
 #include <initializer_list>
 #include <span>
@@ -21,6 +22,7 @@ constexpr std::array<std::string_view, 12> kMonths = {
     "january", "february", "march",     "april",   "may",      "june",
     "july",    "august",   "september", "october", "november", "december"};
 constexpr int kMinutesPerDay = 24 * 60;
+constexpr std::string_view kHere = "Local";
 
 struct LocalTime {
   int minute = 0;
@@ -30,6 +32,10 @@ struct LocalTime {
   int month = 0;
   int year = 0;
 };
+
+date::local_time<Millis> AsLocal(WallTime time) {
+  return date::local_time<Millis>(time.time_since_epoch());
+}
 
 template <class Duration>
 LocalTime Split(date::local_time<Duration> local) {
@@ -46,11 +52,20 @@ LocalTime Split(date::local_time<Duration> local) {
   return time;
 }
 
+// By the machine's own zone: TZ, or /etc/localtime.
+LocalTime LocalTimeHere(WallTime time) {
+  const std::time_t seconds = date::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  std::tm here{};
+  if (::localtime_r(&seconds, &here) == nullptr) return Split(AsLocal(time));
+  return Split(AsLocal(time + std::chrono::seconds(here.tm_gmtoff)));
+}
+
 LocalTime LocalTimeIn(const std::string& location, WallTime time) {
+  if (location == kHere) return LocalTimeHere(time);
   try {
     return Split(date::locate_zone(location)->to_local(time));
   } catch (const std::exception&) {
-    return Split(date::local_time<Millis>(time.time_since_epoch()));
+    return Split(AsLocal(time));
   }
 }
 
@@ -188,6 +203,7 @@ Result<int> ParseTimeOfDay(std::string_view text) {
 }
 
 Result<> CheckLocation(const std::string& location) {
+  if (location == kHere) return {};
   try {
     date::locate_zone(location);
     return {};

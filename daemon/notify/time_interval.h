@@ -29,7 +29,7 @@ struct TimeInterval {
   std::vector<IntRange> days_of_month;   // 1 to 31, or -31 to -1 from the end.
   std::vector<IntRange> months;          // 1 to 12.
   std::vector<IntRange> years;
-  std::string location = "UTC";  // IANA name.
+  std::string location = "UTC";  // IANA name, or "Local": the machine's zone.
 
   // Whether `time` lies within. A location whose zone data has gone missing
   // since the configuration was read counts as UTC.

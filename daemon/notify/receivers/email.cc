@@ -135,12 +135,11 @@ class EmailReceiver : public Receiver {
 
   static std::string HeaderValue(const std::string& name, const std::string& value,
                                  TextExpander& text) {
-    if (formats::IsMailAddressHeader(name)) {
-      // A list that is cut within an address would be none.
-      std::string list = text.Expand(value);
-      if (list.size() <= kMaxAddressBytes && formats::ParseMailAddresses(list).ok()) return list;
-    }
-    return text.Expand(value, kMaxHeaderRunes, name);
+    std::string expanded = text.Expand(value);
+    // A list of addresses that is cut within one would be none.
+    const bool whole = formats::IsMailAddressHeader(name) && expanded.size() <= kMaxAddressBytes &&
+                       formats::ParseMailAddresses(expanded).ok();
+    return whole ? expanded : text.Cut(expanded, kMaxHeaderRunes, name);
   }
 
   std::string Message(const Notification& notification, const Occasion& occasion,
@@ -165,10 +164,10 @@ class EmailReceiver : public Receiver {
     }
     if (!has_date) mail.headers.emplace_back("Date", InternetDate(date, "+0000"));
     mail.text = text.Expand(settings_.text);
-    mail.html = text.ExpandHtml(settings_.html);
     // Of HTML that failed (it may be too long) the text part stands alone.
-    const bool failed = mail.html.empty() && !settings_.html.empty();
-    if (failed && mail.text.empty()) mail.text = "(the template of this mail cannot be expanded)";
+    const auto html = text.ExpandHtml(settings_.html);
+    mail.html = html.value_or("");
+    if (!html && mail.text.empty()) mail.text = "(the template of this mail cannot be expanded)";
     mail.boundary = "=_" + id;
     return formats::EncodeMail(mail);
   }

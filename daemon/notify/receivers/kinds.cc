@@ -26,13 +26,22 @@ std::shared_ptr<const Receiver> Make(const EmailConfig& settings, const HttpOpti
   return MakeEmail(settings, std::move(templates));
 }
 
+std::shared_ptr<const Receiver> Make(const IntegrationConfig& integration,
+                                     const std::shared_ptr<const Templates>& templates) {
+  return std::visit(
+      [&](const auto& settings) { return Make(settings, integration.http, templates); },
+      integration.settings);
+}
+
 }  // namespace
+
+std::vector<std::string> TemplateTexts(const IntegrationConfig& integration) {
+  return Make(integration, nullptr)->TemplateTexts();
+}
 
 Result<std::shared_ptr<const Receiver>> MakeReceiver(const IntegrationConfig& integration,
                                                      std::shared_ptr<const Templates> templates) {
-  auto receiver =
-      std::visit([&](const auto& settings) { return Make(settings, integration.http, templates); },
-                 integration.settings);
+  auto receiver = Make(integration, templates);
   for (const std::string& text : receiver->TemplateTexts()) {
     if (auto checked = templates->Check(text); !checked.ok()) {
       return checked.error().WithContext("receiver " + integration.id);
@@ -49,7 +58,10 @@ HttpRequest JsonPost(std::string url, std::string body, const HttpOptions& http)
   request.body = std::move(body);
   request.basic_auth_user = http.basic_auth_user;
   request.basic_auth_password = http.basic_auth_password;
-  request.bearer_token = http.bearer_token;
+  if (!http.authorization.empty()) {
+    request.headers.emplace_back("Authorization",
+                                 http.authorization_type + " " + http.authorization.Reveal());
+  }
   request.tls = http.tls;
   request.proxy_url = http.proxy_url;
   request.follow_redirects = http.follow_redirects;

@@ -83,7 +83,7 @@ class PagerDutyReceiver : public Receiver {
   }
   std::vector<std::string> Secrets() const override {
     return {settings_.routing_key.Reveal(), http_.basic_auth_password.Reveal(),
-            http_.bearer_token.Reveal()};
+            http_.authorization.Reveal()};
   }
 
   std::vector<std::string> TemplateTexts() const override {

@@ -62,6 +62,9 @@ class Receiver {
   virtual std::vector<std::string> TemplateTexts() const = 0;
 };
 
+// The texts of `integration` that are templates.
+std::vector<std::string> TemplateTexts(const IntegrationConfig& integration);
+
 // Errors: kInvalidArgument: one of its texts does not parse as a template.
 Result<std::shared_ptr<const Receiver>> MakeReceiver(const IntegrationConfig& integration,
                                                      std::shared_ptr<const Templates> templates);

@@ -20,7 +20,9 @@ class SlackReceiver : public Receiver {
   SlackReceiver(const SlackConfig& settings, const HttpOptions& http,
                 std::shared_ptr<const Templates> templates)
       : settings_(settings), http_(http), templates_(std::move(templates)) {
-    if (!settings_.app_token.empty()) http_.bearer_token = settings_.app_token;
+    if (settings_.app_token.empty()) return;
+    http_.authorization_type = "Bearer";
+    http_.authorization = settings_.app_token;
   }
 
   EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
@@ -67,7 +69,7 @@ class SlackReceiver : public Receiver {
   }
   std::vector<std::string> Secrets() const override {
     return {settings_.api_url.Reveal(), settings_.app_token.Reveal(),
-            http_.basic_auth_password.Reveal(), http_.bearer_token.Reveal()};
+            http_.basic_auth_password.Reveal(), http_.authorization.Reveal()};
   }
 
   std::vector<std::string> TemplateTexts() const override {

@@ -44,8 +44,8 @@ class WebhookReceiver : public Receiver {
                   std::shared_ptr<const Templates> templates)
       : settings_(settings), http_(http), templates_(std::move(templates)) {}
 
-  EncodedMessage Encode(const Notification& notification,
-                        const Occasion& /*occasion*/) const override {
+  EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
+    EncodedMessage message;
     const std::size_t all = notification.alerts.size();
     const auto limit = static_cast<std::size_t>(settings_.max_alerts);
     const std::size_t shown = limit == 0 ? all : std::min(limit, all);
@@ -59,11 +59,15 @@ class WebhookReceiver : public Receiver {
     body["groupLabels"] = ToJson(notification.group_labels);
     body["commonLabels"] = ToJson(notification.CommonLabels());
     body["commonAnnotations"] = ToJson(notification.CommonAnnotations());
+    if (!notification.route_labels.empty()) {
+      const TextExpander text(*templates_, notification, occasion.now);
+      body["routeLabels"] = ToJson(text.route_labels());
+      message.notes = text.notes();
+    }
     body["externalURL"] = templates_->external_url();
     body["version"] = "4";
     body["groupKey"] = notification.group_key;
     body["truncatedAlerts"] = all - shown;
-    EncodedMessage message;
     message.request =
         JsonPost(settings_.url.Reveal(),
                  body.dump(-1, ' ', false, ordered_json::error_handler_t::replace), http_);
@@ -75,7 +79,7 @@ class WebhookReceiver : public Receiver {
   std::string ChannelKey() const override { return "webhook " + settings_.url.Reveal(); }
   std::vector<std::string> Secrets() const override {
     return {settings_.url.Reveal(), http_.basic_auth_password.Reveal(),
-            http_.bearer_token.Reveal()};
+            http_.authorization.Reveal()};
   }
   std::vector<std::string> TemplateTexts() const override { return {}; }
 

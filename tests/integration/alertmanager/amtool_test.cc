@@ -36,11 +36,14 @@ time_intervals:
 
 class AmtoolTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(tocsin_.ok()); }
+  void SetUp() override {
+    ASSERT_TRUE(tocsin_.ok());
+    url_ = tocsin_.Url("");
+  }
 
   FinishedProcess Run(std::vector<std::string> words) {
     ProcessOptions options;
-    options.argv = {"amtool", "--alertmanager.url=" + tocsin_.Url("")};
+    options.argv = {"amtool", "--alertmanager.url=" + url_};
     options.argv.insert(options.argv.end(), words.begin(), words.end());
     options.environment = {{"HOME", folder_.path()}};  // No configuration of its own.
     options.output = folder_.File(fmt::format("amtool.{}.out", ++runs_));
@@ -62,6 +65,7 @@ class AmtoolTest : public ::testing::Test {
 
   AlertmanagerInTocsin tocsin_{kConfig};
   TemporaryFolder folder_;
+  std::string url_;
   int runs_ = 0;
 };
 
@@ -136,6 +140,32 @@ TEST_F(AmtoolTest, TheConfigurationIsShownWithoutItsSecrets) {
   EXPECT_EQ(AmtoolLine({"config", "routes", "test", "team=web"}), "nobody");
   std::ofstream(folder_.File("shown.yml")) << shown;
   EXPECT_THAT(Amtool({"check-config", folder_.File("shown.yml")}), HasSubstr("2 receivers"));
+}
+
+// The short form, which names no label that its inhibition must be equal in.
+TEST_F(AmtoolTest, WhatTheShortFormStandsForIsAnAlertmanagersFile) {
+  auto started = DaemonProcess::Start(
+      "rules: []\nnotify: { slack: { webhook_url: 'http://127.0.0.1:1/' }, pagerduty: { "
+      "routing_key: "
+      "k } }\n");
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  url_ = (*started)->Url("");
+  EXPECT_THAT(Amtool({"config", "routes"}), HasSubstr("receiver: on-call"));
+  EXPECT_EQ(AmtoolLine({"config", "routes", "test", "severity=critical"}), "on-call");
+  EXPECT_EQ(AmtoolLine({"config", "routes", "test", "severity=warning"}), "chat");
+
+  std::ofstream(folder_.File("tocsin.yaml"))
+      << "notify: { slack: { webhook_url: 'http://127.0.0.1:1/' }, webhook: { url: "
+         "'http://127.0.0.1:1/' } }\n";
+  ProcessOptions options;
+  options.argv = {TocsinProgram(), "check", "alerting", "--print", folder_.File("tocsin.yaml")};
+  options.output = folder_.File("printed");
+  const auto printed = RunProcess(options);
+  ASSERT_TRUE(printed.ok() && printed->status == 0);
+  std::ofstream(folder_.File("printed.yml")) << printed->output;
+  const std::string checked = Amtool({"check-config", folder_.File("printed.yml")});
+  EXPECT_THAT(checked, HasSubstr("1 inhibit rules"));
+  EXPECT_THAT(checked, HasSubstr("2 receivers"));
 }
 
 TEST_F(AmtoolTest, ASilenceOutlivesKillNineTheMomentAmtoolHasItsId) {

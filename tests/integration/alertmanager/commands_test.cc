@@ -118,6 +118,47 @@ TEST(ProtectedDaemonTest, ASilenceNeedsItsCredentials) {
   EXPECT_EQ(Tocsin({"silence", "expire", id, url, token}, folder.File("out")).status, 0);
 }
 
+// What the daemon would refuse at its start is refused by the checks, at its place.
+class CheckAlertingTest : public ::testing::Test {
+ protected:
+  // Of each subcommand that reads the files, and of the daemon itself: what it says.
+  void ExpectRefused(const std::string& why) {
+    std::ofstream(folder_.File("tocsin.yaml"))
+        << "listen: 127.0.0.1:0\nstorage: { path: " << folder_.File("state")
+        << " }\nrules: []\nalerting: " << folder_.File("alertmanager.yml") << "\n";
+    const std::string config = folder_.File("tocsin.yaml");
+    const std::string alerting = folder_.File("alertmanager.yml");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"check", "alerting", alerting},
+          std::vector<std::string>{"check", "alerting", config},
+          std::vector<std::string>{"check", "config", config},
+          std::vector<std::string>{"run", "--config", config}}) {
+      const FinishedProcess finished = Tocsin(words, folder_.File("out"));
+      EXPECT_NE(finished.status, 0) << words[1];
+      EXPECT_THAT(finished.output, HasSubstr(why)) << words[1];
+    }
+  }
+  void Write(const std::string& slack, const std::string& top = {}) {
+    std::ofstream(folder_.File("alertmanager.yml"))
+        << top << "route: { receiver: chat }\nreceivers:\n- name: chat\n  slack_configs:\n"
+        << "  - api_url: 'http://127.0.0.1:1/'\n    text: '" << slack << "'\n";
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CheckAlertingTest, AnUnclosedActionInAReceiversText) {
+  Write("{{ .Status");
+  ExpectRefused(
+      "alertmanager.yml:6:11: receivers[0].slack_configs[0].text: template: :1: unclosed");
+}
+
+TEST_F(CheckAlertingTest, AnUnknownFunctionInATemplatesFile) {
+  std::ofstream(folder_.File("own.tmpl")) << "{{ define \"own\" }}\n{{ humanise 1 }}{{ end }}\n";
+  Write("fine", "templates: [ own.tmpl ]\n");
+  ExpectRefused("own.tmpl:2:1: function \"humanise\" not defined");
+}
+
 // A receiver with a webhook that works and a Slack that does not.
 class NotifyTestCommandTest : public ::testing::Test {
  protected:
@@ -135,6 +176,10 @@ class NotifyTestCommandTest : public ::testing::Test {
            "- name: hook\n"
            "  webhook_configs: [ { url: '"
         << server_.Url("/hook")
+        << "' } ]\n"
+           "- name: broken\n"
+           "  slack_configs: [ { channel: '#db', text: '{{ index .Alerts 7 }}', api_url: '"
+        << server_.Url("/fine")
         << "' } ]\n"
            "- name: nobody\n";
     words.insert(words.begin(), {"notify", "test", "-c", folder_.File("alertmanager.yml")});
@@ -163,7 +208,7 @@ TEST_F(NotifyTestCommandTest, TellsTheAlertAndItsEnd) {
   const FinishedProcess finished = Test({"hook", "--json"});
   EXPECT_EQ(finished.status, 0) << finished.output;
   EXPECT_EQ(json::parse(finished.output), json::parse(R"([{"receiver":"hook",
-      "integration":"hook/webhook/0","delivered":true,"error":""}])"));
+      "integration":"hook/webhook/0","delivered":true,"error":"","notes":[]}])"));
   ASSERT_EQ(server_.requests().size(), 2u);
   const json told = json::parse(server_.requests()[0].body);
   EXPECT_EQ(told["status"], "firing");
@@ -171,12 +216,22 @@ TEST_F(NotifyTestCommandTest, TellsTheAlertAndItsEnd) {
   EXPECT_EQ(json::parse(server_.requests()[1].body)["status"], "resolved");
 }
 
+TEST_F(NotifyTestCommandTest, AMessageThatIsNotAsMeantIsAFindingThoughItWasTaken) {
+  const FinishedProcess finished = Test({"broken"});
+  EXPECT_EQ(finished.status, 1);
+  EXPECT_THAT(finished.output, HasSubstr("broken/slack/0: delivered\n  but its message: template"));
+  EXPECT_THAT(finished.output, HasSubstr("index out of range: 7"));
+  const json report = json::parse(Test({"broken", "--json"}).output);
+  EXPECT_EQ(report[0]["delivered"], true);
+  EXPECT_EQ(report[0]["notes"].size(), 1u);
+}
+
 TEST_F(NotifyTestCommandTest, AnUnknownReceiverOrNoneListsThoseThereAre) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"nonsense"}, std::vector<std::string>{}}) {
     const FinishedProcess finished = Test(words);
     EXPECT_EQ(finished.status, 2);
-    EXPECT_THAT(finished.output, HasSubstr("both, hook, nobody"));
+    EXPECT_THAT(finished.output, HasSubstr("both, hook, broken, nobody"));
   }
   EXPECT_TRUE(server_.requests().empty());
   EXPECT_EQ(Test({"--all"}).status, 1);

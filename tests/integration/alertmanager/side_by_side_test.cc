@@ -355,6 +355,51 @@ TEST_F(SideBySideTest, WhatIsTakenDiffers) {
   Differs("POST", "/api/v2/alerts", "[null]", {{"status", 0}}, {{"status", 400}, {"code", 400}});
 }
 
+// So many alerts, each with a text of so many bytes; `first` numbers them on.
+std::string ManyAlerts(int count, int first, std::size_t bytes) {
+  json alerts = json::array();
+  for (int i = 0; i < count; ++i) {
+    alerts.push_back({{"labels", {{"alertname", "Many"}, {"n", std::to_string(first + i)}}},
+                      {"annotations", {{"text", std::string(bytes, 'x')}}}});
+  }
+  return alerts.dump();
+}
+
+double Rejected(const std::string& url) {
+  const std::string page = Asker().Ask("GET", url + "/metrics").body;
+  const std::string name = "\ntocsin_alerts_rejected_total";
+  const std::size_t at = page.find(name);
+  if (at == page.npos) return -1;
+  const std::size_t value = page.find(' ', at) + 1;
+  return ParseDouble(page.substr(value, page.find('\n', value) - value)).value_or(-1);
+}
+
+TEST_F(SideBySideTest, OfTooManyAlertsTheLastAreLeftOutAndCounted) {
+  const json taken{{"status", 200}, {"body", ""}};
+  for (int first = 0; first < 40'000; first += 10'000) {
+    const std::string posted = ManyAlerts(10'000, first, 1);
+    EXPECT_EQ(Ask(theirs_side_, "POST", "/api/v2/alerts", posted).status, 200);
+    EXPECT_EQ(Ask(ours_side_, "POST", "/api/v2/alerts", posted).status, 200);
+  }
+  Differs("POST", "/api/v2/alerts", ManyAlerts(3, 40'000, 1), taken,
+          {{"status", 503}, {"text", true}});
+  EXPECT_TRUE(WaitUntil([&] { return Rejected(ours_side_.url) == 3; }));
+}
+
+TEST_F(SideBySideTest, AndOfTooLargeOnes) {
+  const json taken{{"status", 200}, {"body", ""}};
+  constexpr std::size_t kLarge = 60 << 10;
+  // 1,050 of them are 61.5 MiB.
+  for (int first = 0; first < 1'050; first += 105) {
+    const std::string posted = ManyAlerts(105, first, kLarge);
+    EXPECT_EQ(Ask(theirs_side_, "POST", "/api/v2/alerts", posted).status, 200);
+    EXPECT_EQ(Ask(ours_side_, "POST", "/api/v2/alerts", posted).status, 200);
+  }
+  Differs("POST", "/api/v2/alerts", ManyAlerts(105, 1'050, kLarge), taken,
+          {{"status", 503}, {"text", true}});
+  EXPECT_TRUE(WaitUntil([&] { return Rejected(ours_side_.url) > 1; }));
+}
+
 TEST_F(SideBySideTest, TimesDiffer) {
   const auto alert = [&](Side& side, const std::string& filter) {
     return side.normal.Of(asker_.Ask("GET", side.url + "/api/v2/alerts?filter=" + filter).body)[0];

@@ -5,6 +5,11 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+
 #include "daemon/base/text.h"
 #include "daemon/notify/route_tree.h"
 #include "tests/unit/daemon/notify/world.h"
@@ -56,6 +61,84 @@ inhibit_rules: [{equal: ['a b']}]
   }
 }
 
+TEST(ConfigTest, KindsAndKeysThatAreNotSpokenAreNamed) {
+  for (const char* kind :
+       {"opsgenie", "pushover", "victorops", "wechat", "sns", "telegram", "discord", "webex",
+        "msteams", "msteamsv2", "jira", "rocketchat", "mattermost", "incidentio"}) {
+    const std::string errors = ErrorsOf("route: {receiver: r}\nreceivers: [{name: r, " +
+                                        std::string(kind) + "_configs: [{api_key: x}]}]\n");
+    EXPECT_THAT(errors,
+                HasSubstr("receivers of kind \"" + std::string(kind) + "\" are not supported"));
+    EXPECT_THAT(errors, Not(HasSubstr("unknown key")));
+  }
+  const std::string errors = ErrorsOf(R"(route: {receiver: r}
+receivers:
+- name: r
+  pagerduty_configs: [{service_key: x, details: {a: {b: c}}}]
+  slack_configs: [{api_url: 'http://h', update_message: true}]
+  webhook_configs:
+  - url: 'http://h'
+    payload: {a: b}
+    http_config: {oauth2: {client_id: x}, authorization: {type: Basic, credentials: x}}
+)");
+  for (const char* part :
+       {"Events API v1 is not supported: use \"routing_key\"", "pagerduty_configs[0].details",
+        "unknown key \"update_message\"", "unknown key \"payload\"", "\"oauth2\" is not supported",
+        "has its own key, basic_auth"}) {
+    EXPECT_THAT(errors, HasSubstr(part));
+  }
+}
+
+TEST(ConfigTest, ATextThatIsNoTemplateIsAnErrorAtItsPlace) {
+  TempFolder folder;
+  std::ofstream(folder.path() / "a.tmpl") << "{{ define \"a\" }}\n{{ nonsense }}{{ end }}";
+  std::ofstream(folder.path() / "b.tmpl") << "{{ define \"b\" }}";
+  std::ofstream(folder.path() / "c.tmpl") << "{{ define \"c\" }}fine{{ end }}";
+  const std::string errors = ErrorsOf(R"(global: {smtp_from: '{{ .Nobody', smtp_smarthost: 'm:25'}
+route:
+  receiver: ops
+  routes:
+  - labels: {team: '{{ .Nobody'}
+receivers:
+- name: ops
+  slack_configs:
+  - api_url: 'http://slack.test'
+    fields: [{title: a, value: '{{ humanise 1 }}'}]
+    text: '{{ if .Alerts }}'
+  email_configs: [{to: 'a@b'}]
+templates: [')" + folder.path().string() +
+                                      R"(/*.tmpl']
+)");
+  for (const std::string& part :
+       {std::string("am.yml:10:32: receivers[0].slack_configs[0].fields[0].value: template: :1: "
+                    "function \"humanise\" not defined"),
+        std::string("am.yml:11:11: receivers[0].slack_configs[0].text: template: :1: unexpected "
+                    "EOF"),
+        std::string("am.yml:5:20: route.routes[0].labels.team: template: :1: unclosed action"),
+        std::string("am.yml:1:21: global.smtp_from: template: :1: unclosed action"),
+        (folder.path() / "a.tmpl").string() + ":2:1: function \"nonsense\" not defined",
+        (folder.path() / "b.tmpl").string() + ":1:1: unexpected EOF"}) {
+    EXPECT_THAT(errors, HasSubstr(part));
+  }
+  EXPECT_THAT(errors, Not(HasSubstr("c.tmpl")));
+}
+
+TEST(ConfigTest, WhatGosProgramsCallTlsVersionsIsReadAndPrinted) {
+  const std::string yaml =
+      "route: {receiver: r}\nreceivers: [{name: r, webhook_configs: [{url: 'http://h',"
+      " http_config: {tls_config: {min_version: TLS12, max_version: TLS13}, authorization: {type:"
+      " Token, credentials: x}}}]}]\n";
+  const auto config = Config(yaml);
+  const HttpOptions& http = config->receivers[0].integrations[0].http;
+  EXPECT_EQ(http.tls.min_version, TlsVersion::k12);
+  EXPECT_EQ(http.tls.max_version, TlsVersion::k13);
+  const std::string printed = PrintAlertmanager(*config);
+  for (const char* part : {"min_version: \"TLS12\"", "max_version: \"TLS13\"",
+                           "authorization: {type: \"Token\", credentials: \"<secret>\"}"}) {
+    EXPECT_THAT(printed, HasSubstr(part));
+  }
+}
+
 TEST(ConfigTest, AnErrorNeverShowsACredential) {
   const std::string errors = ErrorsOf(
       "route: {receiver: r}\nreceivers: [{name: r, slack_configs: [{api_url: "
@@ -97,7 +180,18 @@ TEST(ShortFormTest, PrintsAFileWithoutSecretsThatReadsBackTheSame) {
   for (std::size_t at; (at = filled.find(hidden)) != std::string::npos;) {
     filled.replace(at, hidden.size(), "http://slack.test/x");
   }
-  EXPECT_EQ(PrintAlertmanager(*Config(filled)), printed);
+  // But for the inhibition, which Alertmanager has no words for.
+  const auto without_notes = [](const std::string& text) {
+    std::string out;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("# ") == line.npos) out += line + "\n";
+    }
+    return out;
+  };
+  EXPECT_THAT(printed, HasSubstr("# Here: equal: [\"...\"], every label but those matched."));
+  EXPECT_THAT(printed, HasSubstr("equal: [\"alertname\", \"instance\"]\n"));
+  EXPECT_EQ(PrintAlertmanager(*Config(filled)), without_notes(printed));
 }
 
 TEST(PrintedConfigTest, AProxysCredentialsAreHidden) {
@@ -108,6 +202,16 @@ TEST(PrintedConfigTest, AProxysCredentialsAreHidden) {
   const std::string printed = PrintAlertmanager(*config);
   EXPECT_THAT(printed, Not(HasSubstr("PROXYPASSWORD")));
   EXPECT_THAT(printed, HasSubstr("http://<secret>@proxy.test:3128"));
+}
+
+TEST(ShortFormTest, AChannelThatIsNoTemplateIsAnErrorAtItsPlace) {
+  ConfigErrors errors;
+  PosixFileSystem files;
+  const auto root =
+      ConfigNode::Parse("slack: {webhook_url: 'http://slack.test',\n  channel: '{{ .Nobody'}\n",
+                        "tocsin.yaml", ConfigNode::Expand::kNothing, errors);
+  EXPECT_FALSE(ParseShortForm(ConfigReader(root, errors), files));
+  EXPECT_EQ(errors.Text(), "tocsin.yaml:2:12: slack.channel: template: :1: unclosed action\n");
 }
 
 TEST(ShortFormTest, MistakesNameTheKey) {
@@ -181,6 +285,20 @@ TEST(TimeIntervalTest, FieldsAreAndedListsAreOredAndTheZoneCounts) {
   EXPECT_FALSE(month_end.Contains(at("2026-02-28T00:00:00Z")));
   month_end.months = {ParseMonths("march:may").value()};
   EXPECT_TRUE(month_end.Contains(at("2026-04-30T00:00:00Z")));
+}
+
+TEST(TimeIntervalTest, LocalIsTheMachinesZone) {
+  ::setenv("TZ", "America/New_York", 1);
+  ::tzset();
+  TimeInterval office;
+  office.location = "Local";
+  office.minutes_of_day = {{9 * 60, 17 * 60}};
+  EXPECT_TRUE(CheckLocation("Local").ok());
+  EXPECT_FALSE(office.Contains(ParseTime("2026-11-23T13:59:00Z").value()));
+  EXPECT_TRUE(office.Contains(ParseTime("2026-11-23T14:00:00Z").value()));
+  EXPECT_TRUE(office.Contains(ParseTime("2026-11-23T21:59:00Z").value()));
+  ::unsetenv("TZ");
+  ::tzset();
 }
 
 }  // namespace

@@ -169,11 +169,10 @@ TEST(MuteTest, AMutedRouteIsQuietAndToldAgainAtItsEnd) {
               ElementsAre("10s firing: Poola firing", "1000s firing: Poola firing"));
 }
 
-TEST(MuteTest, AnActiveIntervalIsTheOppositeAndTheResolvedFollowsForSlack) {
-  World world(
-      Config(AllReceivers("routes: [{receiver: all, matchers: [alertname=Pool],"
-                          " mute_time_intervals: [night]}]",
-                          kNight)));
+// Quiet from 400 s to 1000 s: told before, resolved within.
+void ExpectTheResolvedFollowsForSlack(const std::string& quiet, const char* intervals) {
+  World world(Config(AllReceivers(
+      "routes: [{receiver: all, matchers: [alertname=Pool], " + quiet + "}]", intervals)));
   world.Fire(kWarning);
   world.Run(minutes(8));
   world.Resolve(kWarning);
@@ -182,6 +181,19 @@ TEST(MuteTest, AnActiveIntervalIsTheOppositeAndTheResolvedFollowsForSlack) {
                                                 "1000s resolved: [RESOLVED] Pool (a warning)"));
   EXPECT_EQ(world.Lines("pagerduty").size(), 2u);
   EXPECT_EQ(world.Lines("pagerduty")[1], "490s resolved: [RESOLVED] Pool (a warning)");
+}
+
+TEST(MuteTest, TheResolvedFollowsForSlackWhenTheIntervalEnds) {
+  ExpectTheResolvedFollowsForSlack("mute_time_intervals: [night]", kNight);
+}
+
+TEST(MuteTest, AnActiveIntervalIsTheOpposite) {
+  ExpectTheResolvedFollowsForSlack("active_time_intervals: [day]", R"(
+time_intervals:
+- name: day
+  time_intervals:
+  - times: [{start_time: '00:00', end_time: '22:20'}, {start_time: '22:30', end_time: '24:00'}]
+)");
 }
 
 constexpr const char* kInhibit = R"(

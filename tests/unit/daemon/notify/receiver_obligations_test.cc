@@ -66,6 +66,10 @@ TEST_P(ObligationTest, EveryStatusHasItsOutcome) {
     EXPECT_EQ(verdict.outcome, Expected(status)) << status;
     EXPECT_EQ(verdict.error.empty(), verdict.outcome == Outcome::kDelivered) << status;
     EXPECT_EQ(verdict.holds_channel, status == 429) << status;
+    // What a person may mend is tried every five minutes.
+    const bool refused = status == 401 || status == 403 || status == 404 || status == 407 ||
+                         status == 410 || (status >= 300 && status <= 399);
+    EXPECT_EQ(verdict.retry_after, refused ? minutes(5) : minutes(0)) << status;
   }
 }
 

@@ -14,7 +14,7 @@ bool Includes(const std::vector<std::uint64_t>& list, const std::vector<std::uin
 }
 
 SteadyTime DueTime(const Delivery& delivery, Moment now) {
-  return std::min(now.SteadyAt(delivery.next_attempt_at), now.steady + kMaxRetryDelay);
+  return std::min(now.SteadyAt(delivery.next_attempt_at), now.steady + kMaxRetryAfter);
 }
 
 }  // namespace

@@ -58,6 +58,19 @@ TEST(DeliveryTest, RetryAfterIsObeyedForTheWholeChannel) {
   EXPECT_GE(world.Messages("slack")[0].at_ms, 40'000);
 }
 
+TEST(DeliveryTest, AnAnnouncedWaitOfAQuarterOfAnHourIsKept) {
+  World world(Config(AllReceivers("")));
+  for (const char* peer : {"http://slack.test", "http://pagerduty.test", "http://webhook.test"}) {
+    world.http->Answer(
+        peer, {ScriptedAnswer::RetryAfter(429, minutes(15)), ScriptedAnswer::Status(200, "ok")});
+  }
+  world.Fire(kDown);
+  world.Run(minutes(15));
+  EXPECT_EQ(world.http->requests().size(), 3u);
+  world.Run(minutes(1));
+  EXPECT_EQ(world.Lines().size(), 3u);
+}
+
 TEST(DeliveryTest, RetriesBackOffExponentiallyUpToAMinute) {
   World world(Config(AllReceivers("")));
   world.http->Answer("http://webhook.test", {ScriptedAnswer::Status(503)});

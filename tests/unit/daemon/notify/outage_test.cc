@@ -42,9 +42,11 @@ std::ostream& operator<<(std::ostream& out, const Sickness& sickness) {
 
 std::vector<Sickness> Sicknesses() {
   return {
+constexpr seconds kAnnouncedWait{30};
+
       {"AnswersFiveHundred", ScriptedAnswer::Status(500, "oops")},
       {"LimitsTheRate", ScriptedAnswer::Status(429)},
-      {"LimitsTheRateWithRetryAfter", ScriptedAnswer::RetryAfter(429, seconds(30))},
+      {"LimitsTheRateWithRetryAfter", ScriptedAnswer::RetryAfter(429, kAnnouncedWait)},
       {"Hangs", ScriptedAnswer::Hang()},
       {"Drips", Breaking(ErrorCode::kDeadlineExceeded, "time-out reading the answer", true)},
       {"ClosesHalfWay", ScriptedAnswer::AnswerLost()},
@@ -69,7 +71,10 @@ class OutageTest : public ::testing::TestWithParam<std::tuple<Sickness, Millis>>
     world.Run(length() / 4);
     world.Resolve(kDown);
     world.Run(length() - length() / 4);
-    for (const std::string& receiver : sick) EXPECT_THAT(world.Lines(receiver), IsEmpty());
+    for (const std::string& receiver : sick) {
+      EXPECT_THAT(world.Lines(receiver), IsEmpty());
+      ExpectAnnouncedWaitsKept(world, receiver);
+    }
     world.AnswerAll();
     world.Run(minutes(10));
   }
@@ -84,6 +89,17 @@ class OutageTest : public ::testing::TestWithParam<std::tuple<Sickness, Millis>>
 TEST_P(OutageTest, NothingIsLostNobodyElseWaitsAndTheOrderIsKept) {
   for (const std::vector<std::string>& sick :
        {std::vector<std::string>{"slack", "pagerduty"}, std::vector<std::string>{"webhook"}}) {
+  static void ExpectAnnouncedWaitsKept(const World& world, const std::string& receiver) {
+    std::optional<WallTime> not_before;
+    for (const auto& sent : world.http->requests("http://" + receiver + ".test")) {
+      if (not_before) {
+        EXPECT_GE(sent.at, *not_before) << receiver << " was asked too early";
+      }
+      not_before.reset();
+      if (!sent.answer.headers.empty()) not_before = sent.at + kAnnouncedWait;
+    }
+  }
+
     World world(Config(AllReceivers("")));
     GoThrough(world, sick);
     for (const std::string receiver : {"slack", "pagerduty", "webhook"}) {

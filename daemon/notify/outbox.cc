@@ -20,7 +20,10 @@ SteadyTime DueTime(const Delivery& delivery, Moment now) {
 }  // namespace
 
 void Outbox::Restore(const std::vector<Delivery>& deliveries, Moment now) {
-  for (const Delivery& delivery : deliveries) Add(delivery, now);
+  for (Delivery delivery : deliveries) {
+    delivery.maybe_taken = true;
+    Add(delivery, now);
+  }
 }
 
 std::vector<std::int64_t> Outbox::ReplacedBy(const Delivery& delivery) const {

@@ -61,7 +61,8 @@ struct AnswerRules {
 // not before their Retry-After. 401, 403, 404, 407, 410 and 3xx mean that an
 // address or a credential is wrong: a person may mend it, so they are tried again
 // too, every kMaxRetryDelay. Any other 4xx refuses this message: given up. No
-// answer at all is tried again.
+// answer at all is tried again. (An end that was given up is composed anew all the same:
+// Dispatcher::PlanUntell.)
 Verdict JudgeExchange(const HttpExchange& exchange, const AnswerRules& rules, WallTime now);
 
 // Of a mail. Replies 4xx, and no reply at all, are tried again; so is, every

@@ -106,8 +106,14 @@ void NotifierImpl::NoteHealth(const Delivery& delivery, const Verdict& verdict) 
   bool changed = false;
   {
     MutexLock state(state_);
-    changed = verdict.outcome == Outcome::kDelivered ? sick_.erase(delivery.integration) > 0
-                                                     : sick_.insert(delivery.integration).second;
+    if (verdict.outcome == Outcome::kDelivered) {
+      changed = sick_.erase(delivery.integration) > 0;
+    } else {
+      const auto [sick, added] = sick_.try_emplace(delivery.integration);
+      if (added) sick->second.since = clock_.SteadyNow();
+      sick->second.refuses |= verdict.outcome == Outcome::kGiveUp;
+      changed = added;
+    }
   }
   const std::string& id = delivery.integration;
   if (verdict.outcome == Outcome::kGiveUp) {

@@ -259,11 +259,5 @@ TEST(DeliveryTest, ExplainSaysWhyAndWhat) {
   }
 }
 
-TEST(HeartbeatTest, GoesOutOnlyWhileAllIsWell) {
-  World world(ShortForm("heartbeat: {url: 'http://webhook.test/beat', every: 10s}\n"));
-  world.Run(seconds(35));
-  EXPECT_EQ(world.http->requests("http://webhook.test/beat").size(), 4u);
-}
-
 }  // namespace
 }  // namespace tocsin::notify

@@ -1,7 +1,5 @@
 // What became of a delivery: it was taken, or it will never be.
 
-#include <algorithm>
-
 #include "daemon/notify/dispatcher.h"
 
 namespace tocsin::notify {
@@ -62,6 +60,12 @@ void UntellFiring(LogEntry& log, std::uint64_t fingerprint, bool maybe_taken) {
   }
 }
 
+// Whatever becomes of what is told later: the receiver may believe that it fires.
+void KeepOpen(LogEntry& log, std::uint64_t fingerprint) {
+  const auto told = log.firing.find(fingerprint);
+  if (told != log.firing.end()) told->second.taken = true;
+}
+
 LogEntry LogOf(const Group& group, const std::string& integration) {
   const auto entry = group.log.find(integration);
   return entry == group.log.end() ? LogEntry{} : entry->second;
@@ -102,7 +106,14 @@ void Dispatcher::PlanUntell(const Delivery& delivery, Moment now, const Outbox& 
   Group& group = Touch(step, *id);
   LogEntry& log = group.log[delivery.integration];
   for (const std::uint64_t fingerprint : delivery.firing) {
-    if (!told_later.count(fingerprint)) UntellFiring(log, fingerprint, delivery.maybe_taken);
+    if (!told_later.count(fingerprint)) {
+      UntellFiring(log, fingerprint, delivery.maybe_taken);
+    } else if (delivery.maybe_taken) {
+      KeepOpen(log, fingerprint);
+    }
+  }
+  for (const std::uint64_t fingerprint : delivery.resolved) {
+    if (told_later.count(fingerprint)) KeepOpen(log, fingerprint);
   }
   for (const AlertPtr& end : ends) {
     group.members.insert(end->fingerprint);

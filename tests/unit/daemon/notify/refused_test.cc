@@ -109,6 +109,25 @@ TEST(DeliveryTest, ARefusedRepeatIsMadeAtTheNextTick) {
   EXPECT_EQ(world.Messages("pagerduty").size(), 2u);
 }
 
+// It was told before both, so it is open there.
+TEST(DeliveryTest, TheEndFollowsAlsoIfItAndTheNextBeginningWereRefused) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kDown);
+  world.Run(seconds(30));
+  world.http->Answer("http://webhook.test",
+                     {ScriptedAnswer::RetryAfter(429, seconds(90)), ScriptedAnswer::Status(400),
+                      ScriptedAnswer::Status(400), ScriptedAnswer::Status(200)});
+  world.Resolve(kDown);
+  world.Run(seconds(50));
+  world.Fire(kDown);
+  world.Run(seconds(85));
+  EXPECT_THAT(world.notifier->Outbox(), IsEmpty());
+  world.Resolve(kDown);
+  world.Run(minutes(2));
+  ASSERT_EQ(world.Messages("webhook").size(), 2u);
+  EXPECT_EQ(world.Messages("webhook")[1].status, "resolved");
+}
+
 // The receiver may have it all the same.
 TEST(DeliveryTest, TheEndOfWhatWasRefusedAfterALostAnswerFollows) {
   World world(Config(AllReceivers("")));

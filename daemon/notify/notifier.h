@@ -107,8 +107,9 @@ struct DeliveryStatus {
   Millis group_interval{};
   Millis repeat_interval{};
   WallTime next_flush{};
-  bool told = false;   // Told as firing and not yet as resolved.
-  WallTime told_at{};  // The group's last notification; zero if there was none.
+  bool told = false;    // Taken as firing and not yet told as resolved.
+  bool queued = false;  // To be told as firing; it waits, and nothing of it was taken before.
+  WallTime told_at{};   // The group's last notification; zero if there was none.
   Reason last_reason = Reason::kNothingTold;  // Of the group's last notification.
   Reason verdict = Reason::kNothingTold;      // What a flush now would do, and why.
   Quiet quiet = Quiet::kNone;

@@ -242,6 +242,9 @@ TEST_F(ExplainCommandTest, FromTheRuleToEachAttempt) {
 
   refuses_ = false;
   ASSERT_TRUE(WaitUntil(
+  EXPECT_EQ(refused["deliveries"][0]["told"], false);
+  EXPECT_EQ(refused["deliveries"][0]["queued"], true);
+  EXPECT_THAT(Good({"explain", "Down"}), HasSubstr("told       not yet, it waits"));
       [&] { return Explained("Down")["alerts"][0]["deliveries"][0]["waiting"].empty(); }));
   Good({"silence", "add", "Down", "-c", "mending", "-a", "ann"});
   const std::string text = Good({"explain", "alertname=Down,severity=critical"});

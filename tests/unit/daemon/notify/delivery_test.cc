@@ -248,14 +248,33 @@ TEST(DeliveryTest, ExplainSaysWhyAndWhat) {
   const auto statuses = world.notifier->Explain(kDown.Fingerprint());
   ASSERT_EQ(statuses.size(), 3u);
   for (const DeliveryStatus& status : statuses) {
-    EXPECT_TRUE(status.told);
+    const bool pager = status.integration == "all/pagerduty/0";
+    EXPECT_EQ(status.told, !pager);
+    EXPECT_EQ(status.queued, pager);
     EXPECT_EQ(status.last_reason, Reason::kFirstNotification);
     EXPECT_EQ(status.verdict, Reason::kNothingNew);
-    const bool pager = status.integration == "all/pagerduty/0";
     EXPECT_EQ(status.pending.size(), pager ? 1u : 0u);
     ASSERT_FALSE(status.attempts.empty());
     EXPECT_EQ(status.attempts[0].delivered, !pager);
     EXPECT_EQ(status.attempts[0].error, pager ? "failed with status 500: oops" : "");
+  }
+}
+
+TEST(DeliveryTest, WhatWasTakenOnceIsToldAlsoWhileItsRepeatWaits) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kDown);
+  world.Run(minutes(1));
+  world.http->Answer("http://pagerduty.test", {ScriptedAnswer::Status(500)});
+  world.Fire(kDownB);
+  world.Run(minutes(1));
+  world.Crash();  // It is remembered.
+  world.Restart();
+  for (const model::Labels& labels : {kDown, kDownB}) {
+    for (const DeliveryStatus& status : world.notifier->Explain(labels.Fingerprint())) {
+      const bool waits = status.integration == "all/pagerduty/0" && labels == kDownB;
+      EXPECT_EQ(status.told, !waits) << status.integration;
+      EXPECT_EQ(status.queued, waits) << status.integration;
+    }
   }
 }
 

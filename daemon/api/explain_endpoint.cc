@@ -129,6 +129,7 @@ ordered_json DeliveryJson(const notify::DeliveryStatus& status) {
   }
   json["nextFlush"] = Time(status.next_flush);
   json["told"] = status.told;
+  json["queued"] = status.queued;
   json["lastNotification"] = TimeUnlessNone(status.told_at);
   json["lastReason"] =
       status.told_at == WallTime() ? "" : std::string(notify::ReasonName(status.last_reason));

@@ -121,7 +121,8 @@ void PrintDelivery(const ordered_json& delivery, const std::string& attempts_sin
     Line("timers", "its route is gone: only the end is told");
   }
   const bool told = delivery.at("told").get<bool>();
-  Line("told", told ? "yes, it is open there" : "no");
+  const bool queued = delivery.at("queued").get<bool>();
+  Line("told", told ? "yes, it is open there" : queued ? "not yet, it waits" : "no");
   if (!Text(delivery, "lastReason").empty()) {
     Line("", fmt::format("the group last {}: {}", Moment(delivery, "lastNotification"),
                          Text(delivery, "lastReason")));

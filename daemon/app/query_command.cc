@@ -1,4 +1,4 @@
-// `tocsin query EXPR`, `tocsin alerts` and `tocsin version`.
+// `tocsin query EXPR` and `tocsin version`.
 
 #include <fmt/format.h>
 
@@ -132,23 +132,6 @@ int Query(const QueryOptions& options) {
   return PrintData(*body, Print);
 }
 
-int Alerts(const DaemonAddress& daemon, bool as_json) {
-  const auto body = AskDaemon(daemon, "/api/v1/alerts", {});
-  if (!body.ok()) return Fail(body.error());
-  if (as_json) {
-    std::cout << *body << "\n";
-    return kExitGood;
-  }
-  return PrintData(*body, [](const json& data) {
-    for (const json& alert : data.at("alerts")) {
-      std::cout << fmt::format("{:<8} {}  {}  since {}\n", alert.at("state").get<std::string>(),
-                               SeriesText(alert.at("labels")),
-                               alert.at("annotations").value("summary", ""),
-                               alert.at("activeAt").get<std::string>());
-    }
-  });
-}
-
 }  // namespace
 
 void AddQueryCommand(CLI::App& program, std::function<int()>& run) {
@@ -167,17 +150,6 @@ void AddQueryCommand(CLI::App& program, std::function<int()>& run) {
       "highest value.\n"
       "Example: tocsin query 'rate(pg_stat_database_xact_commit[5m])' --start 1h --step 1m");
   command->callback([&run, options] { run = [options] { return Query(*options); }; });
-}
-
-void AddAlertsCommand(CLI::App& program, std::function<int()>& run) {
-  auto daemon = std::make_shared<DaemonAddress>();
-  auto as_json = std::make_shared<bool>(false);
-  auto* command = program.add_subcommand("alerts", "List pending and firing alerts");
-  AddAddressOptions(*command, *daemon);
-  command->add_flag("--json", *as_json, "Print the API's answer");
-  command->footer("Example: tocsin alerts");
-  command->callback(
-      [&run, daemon, as_json] { run = [daemon, as_json] { return Alerts(*daemon, *as_json); }; });
 }
 
 void AddVersionCommand(CLI::App& program, std::function<int()>& run) {

@@ -51,6 +51,13 @@ Result<std::vector<model::Matcher>> ReadMatchers(const std::vector<std::string>&
   std::vector<model::Matcher> matchers;
   for (const std::string& word : words) {
     if (word.find_first_of("=!{") == word.npos) {
+      if (const auto tilde = word.find('~'); tilde != word.npos) {
+        return Error{
+            ErrorCode::kInvalidArgument,
+            fmt::format("\"{0}\" is no matcher: write '{1}=~{2}' for a regular expression, "
+                        "or 'alertname={0}' for an alert of that name",
+                        word, word.substr(0, tilde), word.substr(tilde + 1))};
+      }
       TOCSIN_ASSIGN_OR_RETURN(
           auto name,
           model::Matcher::Make(model::MatchOp::kEqual, std::string(model::kAlertName), word));
@@ -198,9 +205,11 @@ void AddSilenceCommand(CLI::App& program, std::function<int()>& run) {
   add->add_option("MATCHER", options->words,
                   "label=value, !=, =~ or !~; a word alone is an alertname. All must match")
       ->required();
-  add->add_option("-d,--duration", options->duration, "How long")->capture_default_str();
+  auto* duration =
+      add->add_option("-d,--duration", options->duration, "How long")->capture_default_str();
   add->add_option("--start", options->start, "When it begins (RFC 3339); default now");
-  add->add_option("--end", options->end, "When it ends (RFC 3339), instead of a duration");
+  add->add_option("--end", options->end, "When it ends (RFC 3339), instead of a duration")
+      ->excludes(duration);
   add->add_option("-c,--comment", options->comment, "Why");
   add->add_option("-a,--author", options->author, "Who; default the user");
   add->footer("Example: tocsin silence add 'severity=~warning|info' team=db --duration 30m");

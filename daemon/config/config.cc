@@ -17,14 +17,25 @@ model::Labels ReadExternalLabels(ConfigReader& root) {
   return model::Labels::FromMap(pairs);
 }
 
+// What may stand in `notify` beside an Alertmanager file, which has no place for it.
+std::optional<notify::HeartbeatConfig> ReadHeartbeat(ConfigReader section, FileSystem& files) {
+  for (const char* receiver : {"slack", "pagerduty", "webhook"}) {
+    if (!section.Has(receiver)) continue;
+    section.Fail(receiver,
+                 "\"alerting\" names a file that says who is told: beside it, \"notify\" takes "
+                 "only \"heartbeat\"");
+  }
+  auto heartbeat = notify::ParseHeartbeat(section, files);
+  section.Finish();
+  return heartbeat;
+}
+
 // `alerting` names an Alertmanager file; `notify` is its short form.
 std::shared_ptr<const notify::NotifyConfig> ReadNotify(ConfigReader& root, FileSystem& files,
                                                        ConfigErrors& errors) {
   const std::string path = root.Path("alerting");
   if (path.empty()) return notify::ParseShortForm(root.Map("notify"), files);
-  if (root.Has("notify")) {
-    root.Fail("notify", "\"alerting\" and \"notify\" are both set: keep one of them");
-  }
+  auto heartbeat = ReadHeartbeat(root.Map("notify"), files);
   const auto text = files.Read(path);
   if (!text.ok()) {
     root.Fail("alerting", text.error().message);
@@ -32,9 +43,12 @@ std::shared_ptr<const notify::NotifyConfig> ReadNotify(ConfigReader& root, FileS
   }
   ConfigErrors found;
   const ConfigNode node = ConfigNode::Parse(*text, path, ConfigNode::Expand::kNothing, found);
-  auto config = notify::ParseAlertmanagerConfig(node, files, found);
+  const auto config = notify::ParseAlertmanagerConfig(node, files, found);
   for (const ConfigError& error : found.errors()) errors.Add(error);
-  return config;
+  if (!config || !heartbeat) return config;
+  auto with_heartbeat = std::make_shared<notify::NotifyConfig>(*config);
+  with_heartbeat->heartbeat = std::move(heartbeat);
+  return with_heartbeat;
 }
 
 // The rule files; one that cannot be read is an error of the key that names it.

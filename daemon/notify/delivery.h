@@ -23,6 +23,8 @@ struct Delivery {
   // A mail that some have had and that waits for those who were put off; not stored: after
   // a restart its next attempt says so again. Nothing waits behind it.
   bool partly_delivered = false;
+  // An attempt had no answer, or the process died: it may have been taken. Not stored.
+  bool maybe_taken = false;
   WallTime created_at{};
   WallTime next_attempt_at{};  // Not attempted before this time.
   WallTime expires_at{};       // Dropped, and counted, after this time.

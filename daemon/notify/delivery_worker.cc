@@ -170,6 +170,7 @@ void DeliveryWorker::Finish(std::uint64_t token, HttpExchange exchange) {
   verdict.error = Redact(std::move(verdict.error), receiver.Secrets());
   Delivery& delivery = flight.delivery;
   NoteRecipients(delivery, verdict, receiver);
+  delivery.maybe_taken |= exchange.error.has_value();
   ++delivery.attempts;
   delivery.last_error = verdict.error;
   metrics_.request_seconds.Observe(ToSeconds(now - flight.started_at));

@@ -14,20 +14,12 @@ constexpr Millis kLongestSleep = std::chrono::minutes(1);
 
 WallTime MinuteOf(WallTime time) { return std::chrono::floor<std::chrono::minutes>(time); }
 
-Millis IntervalOf(const Group& group) {
-  return group.route ? group.route->group_interval : kOrphanInterval;
-}
-
 // Whether the two differ in anything but when they were sent.
 bool SaysTheSame(const TrackedAlert& a, const TrackedAlert& b) {
   return a.resolved == b.resolved && !a.resolved && a.alert.annotations == b.alert.annotations &&
          a.alert.starts_at == b.alert.starts_at && a.alert.value == b.alert.value &&
          a.alert.generator_url == b.alert.generator_url &&
          a.alert.ends_by_timeout == b.alert.ends_by_timeout;
-}
-
-GroupId IdOf(const RouteNode& node, const model::Labels& labels) {
-  return {node.GroupKey(node.GroupLabels(labels)), node.config->receiver};
 }
 
 Group NewGroup(const RouteNode& node, const GroupId& id, const model::Alert& alert, Moment now) {
@@ -69,6 +61,14 @@ IntegrationTraits TraitsOf(const IntegrationConfig& integration) {
   const bool waits = std::holds_alternative<SlackConfig>(integration.settings) ||
                      std::holds_alternative<EmailConfig>(integration.settings);
   return {integration.send_resolved, !waits};
+}
+
+Millis IntervalOf(const Group& group) {
+  return group.route ? group.route->group_interval : kOrphanInterval;
+}
+
+GroupId IdOf(const RouteNode& node, const model::Labels& labels) {
+  return {node.GroupKey(node.GroupLabels(labels)), node.config->receiver};
 }
 
 GroupRow RowOf(const Group& group, Moment now) {

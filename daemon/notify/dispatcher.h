@@ -106,9 +106,13 @@ class Dispatcher {
   // the groups that are due.
   Step PlanDue(Moment now, const Outbox& outbox) const;
 
-  // A delivery will never be made: unless a later one tells them, its alerts
-  // count as untold.
-  void PlanUntell(const Delivery& delivery, const Outbox& outbox, Step& step) const;
+  // A delivery was made: from here on its alerts are known there.
+  void PlanTaken(const Delivery& delivery, Step& step) const;
+  // A delivery will never be made: unless a later one tells them, its alerts count as
+  // untold, or, if an earlier one was taken, as due for a repeat. What it would have told
+  // as resolved, and its payload still says, is open again: the next flush of its group
+  // tells the end anew, until that lies kDeliveryLifetime back.
+  void PlanUntell(const Delivery& delivery, Moment now, const Outbox& outbox, Step& step) const;
 
   void Apply(Step step);
 
@@ -158,6 +162,10 @@ class Dispatcher {
   std::vector<const Silence*> ActiveSilences(WallTime now) const;
   Notification Compose(const Look& look, const Group& group, const Decision& decision) const;
   bool UsesIntervals(const Group& group) const;
+  // The group that this delivery tells of; nothing if its integration is gone.
+  std::optional<GroupId> GroupOf(const Delivery& delivery) const;
+  Group MakeGroupAgain(const GroupId& id, const model::Labels& labels, const TrackedAlert& ended,
+                       Moment now) const;
 
   std::shared_ptr<const NotifyConfig> config_;
   std::shared_ptr<const RouteTree> routes_;
@@ -171,6 +179,10 @@ class Dispatcher {
 // The traits that a kind brings, with what its configuration says.
 IntegrationTraits TraitsOf(const IntegrationConfig& integration);
 
+// How often it is flushed.
+Millis IntervalOf(const Group& group);
+// The group of an alert at this node.
+GroupId IdOf(const RouteNode& node, const model::Labels& labels);
 GroupRow RowOf(const Group& group, Moment now);
 
 }  // namespace tocsin::notify

@@ -13,8 +13,6 @@ namespace {
 
 WallTime MinuteOf(WallTime time) { return std::chrono::floor<std::chrono::minutes>(time); }
 
-constexpr Millis kOrphanInterval = std::chrono::minutes(1);
-
 bool IsHushed(Quiet quiet) { return quiet == Quiet::kSilenced || quiet == Quiet::kMuted; }
 
 NotifiedAlert Told(const TrackedAlert& tracked, bool resolved) {
@@ -46,7 +44,7 @@ Step Dispatcher::PlanDue(Moment now, const Outbox& outbox) const {
   Look look{now, outbox, {}, std::nullopt, {}};
   for (const Delivery& expired : outbox.Expired(now)) {
     look.step.changes.dropped_deliveries.push_back(expired.id);
-    if (!expired.partly_delivered) PlanUntell(expired, outbox, look.step);
+    if (!expired.partly_delivered) PlanUntell(expired, now, outbox, look.step);
   }
   EndExpired(look);
   Inhibitor inhibitor(config_->inhibit_rules);
@@ -144,8 +142,7 @@ void Dispatcher::Flush(Look& look, const Group& due) const {
     changed = true;
   }
   group.flushed = true;
-  group.next_flush =
-      look.now.steady + (group.route ? group.route->group_interval : kOrphanInterval);
+  group.next_flush = look.now.steady + IntervalOf(group);
   if (group.members.empty()) {
     look.step.changes.forgotten_groups.push_back(id);
     look.step.groups[id] = std::nullopt;
@@ -236,29 +233,6 @@ void Dispatcher::ForgetUnused(Look& look) const {
     for (const std::uint64_t fingerprint : current->members) ended.erase(fingerprint);
   }
   look.step.changes.forgotten_alerts.assign(ended.begin(), ended.end());
-}
-
-void Dispatcher::PlanUntell(const Delivery& delivery, const Outbox& outbox, Step& step) const {
-  std::set<std::uint64_t> told_later;
-  for (const Outbox::Waiting& waiting : outbox.List()) {
-    const Delivery& other = waiting.delivery;
-    if (other.id == delivery.id || other.integration != delivery.integration ||
-        other.group_key != delivery.group_key) {
-      continue;
-    }
-    told_later.insert(other.firing.begin(), other.firing.end());
-  }
-  for (const auto& [id, group] : groups_) {
-    if (id.first != delivery.group_key) continue;
-    const auto entry = group.log.find(delivery.integration);
-    if (entry == group.log.end()) continue;
-    Group& touched = Touch(step, id);
-    LogEntry& log = touched.log[delivery.integration];
-    for (const std::uint64_t fingerprint : delivery.firing) {
-      if (!told_later.count(fingerprint)) log.firing.erase(fingerprint);
-    }
-    step.changes.log.push_back({id, delivery.integration, log});
-  }
 }
 
 }  // namespace tocsin::notify

@@ -105,7 +105,9 @@ Decision Decide(const LogEntry& entry, const std::vector<MemberState>& members,
     for (const std::uint64_t fingerprint : tidings.ended) decision.entry.firing.erase(fingerprint);
   }
   if (!sends) return decision;
-  for (const std::uint64_t fingerprint : tidings.firing) decision.entry.firing[fingerprint] = {};
+  for (const std::uint64_t fingerprint : tidings.firing) {
+    decision.entry.firing[fingerprint].hushed = false;
+  }
   decision.entry.resolved = {tidings.resolved.begin(), tidings.resolved.end()};
   decision.entry.told_at = now;
   decision.entry.reason = decision.reason;

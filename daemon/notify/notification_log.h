@@ -53,6 +53,7 @@ struct MemberState {
 struct LogEntry {
   struct Told {
     bool hushed = false;  // Silenced or muted since it was told.
+    bool taken = false;   // Not only in the outbox: the receiver has accepted one that says so.
     friend bool operator==(const Told&, const Told&) = default;
   };
   std::map<std::uint64_t, Told> firing;  // Told as firing, and not yet as resolved.

@@ -294,6 +294,7 @@ Result<> NotifierImpl::Reload(std::shared_ptr<const NotifyConfig> config) {
     for (const auto& [old_name, name] : renamed) renamed_[old_name] = name;
     MutexLock state(state_);
     dispatcher_.swap(dispatcher);
+    sick_.clear();
   }
   UpdateWorkers(std::move(receivers));
   // After the workers that are gone have given back what they had in flight.
@@ -327,12 +328,23 @@ void NotifierImpl::UpdateHeartbeat() {
 
 Result<> NotifierImpl::HeartbeatCondition() const {
   if (options_.healthy) TOCSIN_RETURN_IF_ERROR(options_.healthy());
-  const WallTime now = clock_.WallNow();
+  const Moment now = Moment::Of(clock_);
   for (const notify::Outbox::Waiting& waiting : outbox_.List()) {
-    if (now - waiting.delivery.created_at < kDeliveryOverdue) continue;
+    if (now.wall - waiting.delivery.created_at < kDeliveryOverdue) continue;
     return Error{ErrorCode::kUnavailable,
                  fmt::format("a notification for {} has waited for more than {}",
                              waiting.delivery.integration, FormatDuration(kDeliveryOverdue))};
+  }
+  MutexLock state(state_);
+  for (const auto& [integration, sickness] : sick_) {
+    if (sickness.refuses) {
+      return Error{ErrorCode::kUnavailable,
+                   integration + " refused a notification and has taken none since"};
+    }
+    if (now.steady - sickness.since < kDeliveryOverdue) continue;
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("deliveries to {} have failed for more than {}", integration,
+                             FormatDuration(kDeliveryOverdue))};
   }
   return {};
 }

@@ -9,7 +9,8 @@
 //    integration that may be told accepts a request about it at least once, or
 //    the failure shows in the log, the metrics and Explain().
 //  - What was told as firing is told as resolved, exactly once in the log's view,
-//    also when it ended under a silence, a mute interval or an inhibition.
+//    also when it ended under a silence, a mute interval or an inhibition. A refused
+//    end is told anew until it is taken or five days old.
 //    An alert that was never told is not told as resolved.
 //  - Silences are on disk before SetSilence() and ExpireSilence() return.
 //  - A restart tells nothing twice, save for a request whose answer was lost; its
@@ -106,8 +107,9 @@ struct DeliveryStatus {
   Millis group_interval{};
   Millis repeat_interval{};
   WallTime next_flush{};
-  bool told = false;   // Told as firing and not yet as resolved.
-  WallTime told_at{};  // The group's last notification; zero if there was none.
+  bool told = false;    // Taken as firing and not yet told as resolved.
+  bool queued = false;  // To be told as firing; it waits, and nothing of it was taken before.
+  WallTime told_at{};   // The group's last notification; zero if there was none.
   Reason last_reason = Reason::kNothingTold;  // Of the group's last notification.
   Reason verdict = Reason::kNothingTold;      // What a flush now would do, and why.
   Quiet quiet = Quiet::kNone;

@@ -59,6 +59,7 @@ void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
     if (!written) unsettled_.push_back({delivery, verdict});
     metrics_.outbox_length.Set(static_cast<double>(outbox_.size()));
   }
+  Schedule();  // A refused end is to be told again.
   NoteHealth(delivery, verdict);
   if (verdict.outcome == Outcome::kGiveUp) metrics_.deliveries_given_up.Add();
   DeliveryAttempt attempt = AttemptOf(delivery, verdict, now.wall);
@@ -80,9 +81,12 @@ Result<> NotifierImpl::TrySettle(const Settlement& settlement, Moment now) {
   } else {
     step.changes.dropped_deliveries.push_back(delivery.id);
   }
+  if (outcome == Outcome::kDelivered || delivery.partly_delivered) {
+    planner().PlanTaken(delivery, step);
+  }
   // Those who have it are not told again because of the others.
   if (outcome == Outcome::kGiveUp && !delivery.partly_delivered) {
-    planner().PlanUntell(delivery, outbox_, step);
+    planner().PlanUntell(delivery, now, outbox_, step);
   }
   TOCSIN_RETURN_IF_ERROR(Commit(std::move(step), now));
   if (gives_way) metrics_.deliveries_replaced.Add();
@@ -102,8 +106,14 @@ void NotifierImpl::NoteHealth(const Delivery& delivery, const Verdict& verdict) 
   bool changed = false;
   {
     MutexLock state(state_);
-    changed = verdict.outcome == Outcome::kDelivered ? sick_.erase(delivery.integration) > 0
-                                                     : sick_.insert(delivery.integration).second;
+    if (verdict.outcome == Outcome::kDelivered) {
+      changed = sick_.erase(delivery.integration) > 0;
+    } else {
+      const auto [sick, added] = sick_.try_emplace(delivery.integration);
+      if (added) sick->second.since = clock_.SteadyNow();
+      sick->second.refuses |= verdict.outcome == Outcome::kGiveUp;
+      changed = added;
+    }
   }
   const std::string& id = delivery.integration;
   if (verdict.outcome == Outcome::kGiveUp) {

@@ -134,7 +134,13 @@ class NotifierImpl : public Notifier, private DeliverySource {
   std::unique_ptr<Dispatcher> dispatcher_ GUARDED_BY(state_);
   Workers workers_ GUARDED_BY(state_);
   std::deque<DeliveryAttempt> attempts_ GUARDED_BY(state_);
-  std::set<std::string> sick_ GUARDED_BY(state_);  // Integrations whose last attempt failed.
+  // Integrations that have failed since they last took something, or since the
+  // configuration was read.
+  struct Sickness {
+    SteadyTime since{};
+    bool refuses = false;  // A message was refused for good.
+  };
+  std::map<std::string, Sickness> sick_ GUARDED_BY(state_);
   bool started_ GUARDED_BY(state_) = false;
   std::pair<SteadyTime, TaskId> wake_ GUARDED_BY(state_){SteadyTime::max(), 0};
   ConditionVariable settled_;  // With state_.

@@ -179,7 +179,10 @@ std::vector<DeliveryStatus> NotifierImpl::Explain(std::uint64_t fingerprint) con
         status.repeat_interval = group.route->repeat_interval;
       }
       if (const auto entry = group.log.find(integration.id); entry != group.log.end()) {
-        status.told = entry->second.firing.count(fingerprint) > 0;
+        const auto told = entry->second.firing.find(fingerprint);
+        const bool open = told != entry->second.firing.end();
+        status.told = open && told->second.taken;
+        status.queued = open && !told->second.taken;
         status.told_at = entry->second.told_at;
         status.last_reason = entry->second.reason;
       }

@@ -186,6 +186,9 @@ std::shared_ptr<const NotifyConfig> ParseAlertmanagerConfig(const ConfigNode& ro
                                                             FileSystem& files,
                                                             ConfigErrors& errors);
 
+// Reads `heartbeat: {url | url_file, every}` of `section`; nothing if there is none.
+std::optional<HeartbeatConfig> ParseHeartbeat(ConfigReader& section, FileSystem& files);
+
 // Reads the short form, the value of `notify` in tocsin.yaml:
 //   slack:      {webhook_url | webhook_url_file, channel, url}
 //   pagerduty:  {routing_key | routing_key_file, url}

@@ -14,13 +14,16 @@ bool Includes(const std::vector<std::uint64_t>& list, const std::vector<std::uin
 }
 
 SteadyTime DueTime(const Delivery& delivery, Moment now) {
-  return std::min(now.SteadyAt(delivery.next_attempt_at), now.steady + kMaxRetryDelay);
+  return std::min(now.SteadyAt(delivery.next_attempt_at), now.steady + kMaxRetryAfter);
 }
 
 }  // namespace
 
 void Outbox::Restore(const std::vector<Delivery>& deliveries, Moment now) {
-  for (const Delivery& delivery : deliveries) Add(delivery, now);
+  for (Delivery delivery : deliveries) {
+    delivery.maybe_taken = true;
+    Add(delivery, now);
+  }
 }
 
 std::vector<std::int64_t> Outbox::ReplacedBy(const Delivery& delivery) const {

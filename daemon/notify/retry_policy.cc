@@ -152,7 +152,7 @@ Millis ParseRetryAfter(const std::string& header, WallTime now) {
   Millis delay{0};
   if (const auto seconds = ParseDouble(text)) {
     if (!std::isfinite(*seconds) || *seconds < 0) return Millis(0);
-    const double capped = std::min(*seconds, ToSeconds(kMaxRetryDelay));
+    const double capped = std::min(*seconds, ToSeconds(kMaxRetryAfter));
     delay = Millis(static_cast<std::int64_t>(std::ceil(capped * 1000)));
   } else {
     std::istringstream in{std::string(text)};
@@ -161,7 +161,7 @@ Millis ParseRetryAfter(const std::string& header, WallTime now) {
     if (in.fail()) return Millis(0);
     delay = std::chrono::duration_cast<Millis>(when - now);
   }
-  return std::clamp(delay, Millis(0), kMaxRetryDelay);
+  return std::clamp(delay, Millis(0), kMaxRetryAfter);
 }
 
 Millis Backoff::Next(int attempts) {

@@ -29,8 +29,10 @@ enum class FailureReason {
 };
 std::string_view FailureReasonName(FailureReason reason);
 
-// No receiver may put us off for longer, whatever its Retry-After says.
+// What a person must mend is tried again this often.
 inline constexpr Millis kMaxRetryDelay = std::chrono::minutes(5);
+// No receiver may put us off for longer, whatever its Retry-After says.
+inline constexpr Millis kMaxRetryAfter = std::chrono::hours(1);
 
 struct Verdict {
   Outcome outcome = Outcome::kDelivered;
@@ -59,7 +61,8 @@ struct AnswerRules {
 // not before their Retry-After. 401, 403, 404, 407, 410 and 3xx mean that an
 // address or a credential is wrong: a person may mend it, so they are tried again
 // too, every kMaxRetryDelay. Any other 4xx refuses this message: given up. No
-// answer at all is tried again.
+// answer at all is tried again. (An end that was given up is composed anew all the same:
+// Dispatcher::PlanUntell.)
 Verdict JudgeExchange(const HttpExchange& exchange, const AnswerRules& rules, WallTime now);
 
 // Of a mail. Replies 4xx, and no reply at all, are tried again; so is, every
@@ -69,7 +72,8 @@ Verdict JudgeExchange(const HttpExchange& exchange, const AnswerRules& rules, Wa
 // message itself is refused for good, it is given up.
 Verdict JudgeMail(const HttpExchange& exchange);
 
-// The `Retry-After` header, seconds or a date; 0 if there is none or it is not sound.
+// The `Retry-After` header, seconds or a date, up to kMaxRetryAfter; 0 if there is none or
+// it is not sound.
 Millis ParseRetryAfter(const std::string& header, WallTime now);
 
 // Exponential with jitter: 0.5 s, then half as much again each time, up to a

@@ -115,6 +115,20 @@ void FillRoutes(NotifyConfig& config) {
 
 }  // namespace
 
+std::optional<HeartbeatConfig> ParseHeartbeat(ConfigReader& section, FileSystem& files) {
+  if (!section.Has("heartbeat")) return std::nullopt;
+  ConfigReader reader = section.Map("heartbeat");
+  HeartbeatConfig heartbeat;
+  heartbeat.url = ReadSecret(reader, "url", files);
+  CheckUrl(reader, "url", heartbeat.url.Reveal());
+  if (heartbeat.url.empty() && !reader.Has("url_file")) {
+    reader.Fail("url", "\"url\" or \"url_file\" is required");
+  }
+  heartbeat.every = reader.Duration("every", heartbeat.every, kMinHeartbeat);
+  reader.Finish();
+  return heartbeat;
+}
+
 std::shared_ptr<const NotifyConfig> ParseShortForm(ConfigReader section, FileSystem& files) {
   const std::size_t errors_before = section.errors().errors().size();
   auto config = std::make_shared<NotifyConfig>();
@@ -134,18 +148,7 @@ std::shared_ptr<const NotifyConfig> ParseShortForm(ConfigReader section, FileSys
     AddIntegration(everybody, slack);
     AddIntegration(on_call, slack);
   }
-  if (section.Has("heartbeat")) {
-    ConfigReader reader = section.Map("heartbeat");
-    HeartbeatConfig heartbeat;
-    heartbeat.url = ReadSecret(reader, "url", files);
-    CheckUrl(reader, "url", heartbeat.url.Reveal());
-    if (heartbeat.url.empty() && !reader.Has("url_file")) {
-      reader.Fail("url", "\"url\" or \"url_file\" is required");
-    }
-    heartbeat.every = reader.Duration("every", heartbeat.every, kMinHeartbeat);
-    reader.Finish();
-    config->heartbeat = std::move(heartbeat);
-  }
+  config->heartbeat = ParseHeartbeat(section, files);
   section.Finish();
   config->receivers = {std::move(everybody), std::move(on_call)};
   CheckTemplates(*config, section.node(), section.errors());

@@ -46,7 +46,7 @@ Result<std::vector<model::Matcher>> ParseMatchersJson(std::string_view text) {
 std::string ToldJson(const LogEntry& entry) {
   json list = json::array();
   for (const auto& [fingerprint, told] : entry.firing) {
-    list.push_back(json::array({fingerprint, told.hushed}));
+    list.push_back(json::array({fingerprint, told.hushed, told.taken}));
   }
   return list.dump();
 }
@@ -54,7 +54,8 @@ std::string ToldJson(const LogEntry& entry) {
 Result<> ParseToldJson(std::string_view text, LogEntry& entry) {
   return Parsed<Ok>(text, [&](const json& list) -> Result<> {
     for (const json& told : list) {
-      entry.firing[told.at(0).get<std::uint64_t>()].hushed = told.at(1).get<bool>();
+      entry.firing[told.at(0).get<std::uint64_t>()] = {
+          .hushed = told.at(1).get<bool>(), .taken = told.size() < 3 || told.at(2).get<bool>()};
     }
     return {};
   });

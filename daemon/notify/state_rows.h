@@ -17,7 +17,7 @@ namespace tocsin::notify {
 std::string MatchersJson(const std::vector<model::Matcher>& matchers);
 Result<std::vector<model::Matcher>> ParseMatchersJson(std::string_view json);
 
-// [[fingerprint, hushed], …]
+// [[fingerprint, hushed, taken], …]; without the last one it was taken.
 std::string ToldJson(const LogEntry& entry);
 Result<> ParseToldJson(std::string_view json, LogEntry& entry);
 

@@ -97,6 +97,23 @@ TEST(ConfigTest, RelativePathsLieBesideTheFileThatNamesThem) {
   EXPECT_NE(config.push_digest, rotated.push_digest);
 }
 
+TEST(ConfigTest, AHeartbeatStandsBesideAnAlertmanagerFile) {
+  PosixFileSystem files;
+  ConfigErrors errors;
+  const Config config =
+      LoadConfig({.path = kFolder + "/tocsin.yaml",
+                  .builtin_rules = TOCSIN_SOURCE_DIR "/rules",
+                  .text = "rules: []\nalerting: alertmanager.yml\n"
+                          "notify: { heartbeat: { url: 'https://ping.test/x', every: 30s } }\n"},
+                 files, errors);
+  EXPECT_EQ(errors.Text(), "");
+  ASSERT_NE(config.notify, nullptr);
+  EXPECT_EQ(config.notify->route.receiver, "pager");
+  ASSERT_TRUE(config.notify->heartbeat);
+  EXPECT_EQ(config.notify->heartbeat->url.Reveal(), "https://ping.test/x");
+  EXPECT_EQ(config.notify->heartbeat->every, std::chrono::seconds(30));
+}
+
 TEST(ConfigTest, CredentialsDoNotShowInTheConfigurationThatIsServed) {
   ConfigErrors errors;
   const ConfigNode node = ConfigNode::Parse(

@@ -91,6 +91,9 @@ TEST_F(SilenceCommandTest, SaysWhatIsWrong) {
   fails({"silence", "add", "A", "-d", "soon"}, 2, "soon");
   fails({"silence", "add", "A", "--end", "soon"}, 2, "not a valid time");
   fails({"silence", "add"}, 2, "MATCHER");
+  fails({"silence", "add", "job~node"}, 2, "write 'job=~node' for a regular expression");
+  fails({"silence", "list", "~x"}, 2, "or 'alertname=~x' for an alert of that name");
+  fails({"silence", "add", "A", "-d", "1h", "--end", "2030-01-01T00:00:00Z"}, 2, "--duration");
   fails({"silence", "add", "instance=~.*"}, 1, "must not match the empty string");
   fails({"silence", "add", "A", "--end", "2020-01-01T00:00:00Z"}, 1, "must be after the start");
   fails({"silence", "expire", "11111111-1111-1111-1111-111111111111"}, 1, "silence not found");
@@ -294,6 +297,9 @@ TEST_F(ExplainCommandTest, FromTheRuleToEachAttempt) {
   EXPECT_EQ(refused["deliveries"][0]["attempts"][0]["outcome"], "to be tried again");
   EXPECT_EQ(refused["deliveries"][0]["waiting"].size(), 1u);
   EXPECT_EQ(refused["deliveries"][0]["groupInterval"], "1s");
+  EXPECT_EQ(refused["deliveries"][0]["told"], false);
+  EXPECT_EQ(refused["deliveries"][0]["queued"], true);
+  EXPECT_THAT(Good({"explain", "Down"}), HasSubstr("told       not yet, it waits"));
 
   refuses_ = false;
   ASSERT_TRUE(WaitUntil(

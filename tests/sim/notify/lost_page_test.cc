@@ -110,7 +110,7 @@ class Trouble {
     return kPeers[random_() % 3];
   }
   ScriptedAnswer Mood() {
-    switch (random_() % 8) {
+    switch (random_() % 9) {
       case 0: return ScriptedAnswer::Status(500);
       case 1: return ScriptedAnswer::RetryAfter(429, seconds(random_() % 90));
       case 2: return ScriptedAnswer::Status(429);
@@ -118,6 +118,7 @@ class Trouble {
       case 4: return ScriptedAnswer::AnswerLost();
       case 5: return ScriptedAnswer::Refused();
       case 6: return ScriptedAnswer::Status(200, "ok").After(seconds(random_() % 20));
+      case 7: return ScriptedAnswer::Status(400);
       default: return ScriptedAnswer::Status(200, "ok");
     }
   }

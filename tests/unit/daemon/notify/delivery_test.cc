@@ -58,6 +58,19 @@ TEST(DeliveryTest, RetryAfterIsObeyedForTheWholeChannel) {
   EXPECT_GE(world.Messages("slack")[0].at_ms, 40'000);
 }
 
+TEST(DeliveryTest, AnAnnouncedWaitOfAQuarterOfAnHourIsKept) {
+  World world(Config(AllReceivers("")));
+  for (const char* peer : {"http://slack.test", "http://pagerduty.test", "http://webhook.test"}) {
+    world.http->Answer(
+        peer, {ScriptedAnswer::RetryAfter(429, minutes(15)), ScriptedAnswer::Status(200, "ok")});
+  }
+  world.Fire(kDown);
+  world.Run(minutes(15));
+  EXPECT_EQ(world.http->requests().size(), 3u);
+  world.Run(minutes(1));
+  EXPECT_EQ(world.Lines().size(), 3u);
+}
+
 TEST(DeliveryTest, RetriesBackOffExponentiallyUpToAMinute) {
   World world(Config(AllReceivers("")));
   world.http->Answer("http://webhook.test", {ScriptedAnswer::Status(503)});
@@ -239,10 +252,11 @@ TEST(DeliveryTest, ExplainSaysWhyAndWhat) {
   const auto statuses = world.notifier->Explain(kDown.Fingerprint());
   ASSERT_EQ(statuses.size(), 3u);
   for (const DeliveryStatus& status : statuses) {
-    EXPECT_TRUE(status.told);
+    const bool pager = status.integration == "all/pagerduty/0";
+    EXPECT_EQ(status.told, !pager);
+    EXPECT_EQ(status.queued, pager);
     EXPECT_EQ(status.last_reason, Reason::kFirstNotification);
     EXPECT_EQ(status.verdict, Reason::kNothingNew);
-    const bool pager = status.integration == "all/pagerduty/0";
     EXPECT_EQ(status.pending.size(), pager ? 1u : 0u);
     ASSERT_FALSE(status.attempts.empty());
     EXPECT_EQ(status.attempts[0].delivered, !pager);
@@ -250,10 +264,22 @@ TEST(DeliveryTest, ExplainSaysWhyAndWhat) {
   }
 }
 
-TEST(HeartbeatTest, GoesOutOnlyWhileAllIsWell) {
-  World world(ShortForm("heartbeat: {url: 'http://webhook.test/beat', every: 10s}\n"));
-  world.Run(seconds(35));
-  EXPECT_EQ(world.http->requests("http://webhook.test/beat").size(), 4u);
+TEST(DeliveryTest, WhatWasTakenOnceIsToldAlsoWhileItsRepeatWaits) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kDown);
+  world.Run(minutes(1));
+  world.http->Answer("http://pagerduty.test", {ScriptedAnswer::Status(500)});
+  world.Fire(kDownB);
+  world.Run(minutes(1));
+  world.Crash();  // It is remembered.
+  world.Restart();
+  for (const model::Labels& labels : {kDown, kDownB}) {
+    for (const DeliveryStatus& status : world.notifier->Explain(labels.Fingerprint())) {
+      const bool waits = status.integration == "all/pagerduty/0" && labels == kDownB;
+      EXPECT_EQ(status.told, !waits) << status.integration;
+      EXPECT_EQ(status.queued, waits) << status.integration;
+    }
+  }
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ class MailWorld {
   MailWorld() {
     world.http->Answer("smtp://mail.test", [this](const HttpRequest& request) {
       asked.push_back(request.mail->recipients);
+      if (sick) return *sick;
       ScriptedAnswer answer = ScriptedAnswer::Status(250, "taken");
       for (const std::string& recipient : request.mail->recipients) {
         const auto own = replies.find(recipient);
@@ -135,12 +136,37 @@ class MailWorld {
         .Value();
   }
   World world{Config(Yaml(kPlain))};
+  std::optional<ScriptedAnswer> sick;  // The whole server.
   std::map<std::string, int> replies;
   int content = 250;
   Millis takes{1};
   std::vector<std::vector<std::string>> asked;
   std::map<std::string, std::vector<std::string>> told;  // What each recipient has had.
 };
+
+TEST(EmailDeliveryTest, AServerThatIsSickForTwoHoursLosesNothingAndKeepsTheOrder) {
+  ScriptedAnswer busy = ScriptedAnswer::Status(421, "too many connections");
+  busy.mail_step = MailStep::kGreeting;
+  ScriptedAnswer full = ScriptedAnswer::Status(452, "no space");
+  full.mail_step = MailStep::kSender;
+  for (const ScriptedAnswer& sick :
+       {busy, full, ScriptedAnswer::Hang(), ScriptedAnswer::Refused()}) {
+    SCOPED_TRACE(sick.status);
+    MailWorld mail;
+    mail.sick = sick;
+    mail.world.Fire({{"alertname", "Down"}});
+    mail.world.Run(minutes(30));
+    mail.world.Resolve({{"alertname", "Down"}});
+    mail.world.Run(minutes(90));
+    EXPECT_THAT(mail.told, IsEmpty());
+    mail.sick.reset();
+    mail.world.Run(minutes(10));
+    for (const std::string recipient : {"ann@example.com", "bob@example.com"}) {
+      EXPECT_THAT(mail.told[recipient], ElementsAre("firing", "resolved")) << recipient;
+    }
+    EXPECT_THAT(mail.world.notifier->Outbox(), IsEmpty());
+  }
+}
 
 TEST(EmailDeliveryTest, OnlyWhoWasPutOffIsToldAgain) {
   MailWorld mail;

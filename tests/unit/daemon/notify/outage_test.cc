@@ -35,16 +35,20 @@ ScriptedAnswer Breaking(ErrorCode code, const std::string& message, bool receive
 struct Sickness {
   const char* name;
   ScriptedAnswer answer;
+  // It has taken the beginning: what is refused for good and then ends was never told.
+  bool takes_the_first = false;
 };
 std::ostream& operator<<(std::ostream& out, const Sickness& sickness) {
   return out << sickness.name;
 }
 
+constexpr seconds kAnnouncedWait{30};
+
 std::vector<Sickness> Sicknesses() {
   return {
       {"AnswersFiveHundred", ScriptedAnswer::Status(500, "oops")},
       {"LimitsTheRate", ScriptedAnswer::Status(429)},
-      {"LimitsTheRateWithRetryAfter", ScriptedAnswer::RetryAfter(429, seconds(30))},
+      {"LimitsTheRateWithRetryAfter", ScriptedAnswer::RetryAfter(429, kAnnouncedWait)},
       {"Hangs", ScriptedAnswer::Hang()},
       {"Drips", Breaking(ErrorCode::kDeadlineExceeded, "time-out reading the answer", true)},
       {"ClosesHalfWay", ScriptedAnswer::AnswerLost()},
@@ -53,6 +57,7 @@ std::vector<Sickness> Sicknesses() {
       {"RefusesConnections", ScriptedAnswer::Refused()},
       {"HasItsTokenRevoked", ScriptedAnswer::Status(401)},
       {"IsNotThere", ScriptedAnswer::Status(404)},
+      {"RefusesMessage", ScriptedAnswer::Status(400), true},
   };
 }
 
@@ -62,16 +67,34 @@ class OutageTest : public ::testing::TestWithParam<std::tuple<Sickness, Millis>>
 
   // An alert fires for a quarter of the outage of `sick`, which then ends.
   void GoThrough(World& world, const std::vector<std::string>& sick) const {
+    const Sickness& sickness = std::get<0>(GetParam());
+    std::vector<ScriptedAnswer> answers;
+    if (sickness.takes_the_first) answers.push_back(ScriptedAnswer::Status(200, "ok"));
+    answers.push_back(sickness.answer);
     for (const std::string& receiver : sick) {
-      world.http->Answer("http://" + receiver + ".test", {std::get<0>(GetParam()).answer});
+      world.http->Answer("http://" + receiver + ".test", answers);
     }
     world.Fire(kDown);
     world.Run(length() / 4);
     world.Resolve(kDown);
     world.Run(length() - length() / 4);
-    for (const std::string& receiver : sick) EXPECT_THAT(world.Lines(receiver), IsEmpty());
+    for (const std::string& receiver : sick) {
+      EXPECT_EQ(world.Lines(receiver).size(), sickness.takes_the_first ? 1u : 0u);
+      ExpectAnnouncedWaitsKept(world, receiver);
+    }
     world.AnswerAll();
     world.Run(minutes(10));
+  }
+
+  static void ExpectAnnouncedWaitsKept(const World& world, const std::string& receiver) {
+    std::optional<WallTime> not_before;
+    for (const auto& sent : world.http->requests("http://" + receiver + ".test")) {
+      if (not_before) {
+        EXPECT_GE(sent.at, *not_before) << receiver << " was asked too early";
+      }
+      not_before.reset();
+      if (!sent.answer.headers.empty()) not_before = sent.at + kAnnouncedWait;
+    }
   }
 
   // Told at 10 s, and ended at the first tick (10 s, 70 s, …) after a quarter.

@@ -93,6 +93,21 @@ TEST(SilenceTest, NeverToldAndEndedUnderASilenceIsNeverTold) {
   EXPECT_THAT(world.Lines(), IsEmpty());
 }
 
+// It was decided before the silence: at least once comes first.
+TEST(SilenceTest, WhatWaitsForItsReceiverGoesOutThoughASilenceHasBegun) {
+  World world(Config(AllReceivers("")));
+  world.http->Answer("http://webhook.test",
+                     {ScriptedAnswer::RetryAfter(429, minutes(10)), ScriptedAnswer::Status(200)});
+  world.Fire(kWarning);
+  world.Run(seconds(30));
+  world.Mute("alertname=Pool", hours(2));
+  world.Run(hours(1));
+  EXPECT_THAT(world.Lines("webhook"), ElementsAre("610s firing: Poola firing"));
+  world.Resolve(kWarning);
+  world.Run(minutes(2));
+  EXPECT_EQ(world.Messages("webhook").back().status, "resolved");
+}
+
 TEST(SilenceTest, AChangeInPlaceKeepsTheIdAnotherMakesANewOne) {
   World world(Config(AllReceivers("")));
   const std::string id = world.Mute("alertname=Pool", minutes(30));

@@ -356,11 +356,13 @@ TEST_F(SideBySideTest, WhatIsTakenDiffers) {
 }
 
 // So many alerts, each with a text of so many bytes; `first` numbers them on.
+// On the route that is always muted: nobody is to be told of so many.
 std::string ManyAlerts(int count, int first, std::size_t bytes) {
   json alerts = json::array();
   for (int i = 0; i < count; ++i) {
-    alerts.push_back({{"labels", {{"alertname", "Many"}, {"n", std::to_string(first + i)}}},
-                      {"annotations", {{"text", std::string(bytes, 'x')}}}});
+    alerts.push_back(
+        {{"labels", {{"alertname", "Many"}, {"team", "night"}, {"n", std::to_string(first + i)}}},
+         {"annotations", {{"text", std::string(bytes, 'x')}}}});
   }
   return alerts.dump();
 }
@@ -376,8 +378,8 @@ double Rejected(const std::string& url) {
 
 TEST_F(SideBySideTest, OfTooManyAlertsTheLastAreLeftOutAndCounted) {
   const json taken{{"status", 200}, {"body", ""}};
-  for (int first = 0; first < 40'000; first += 10'000) {
-    const std::string posted = ManyAlerts(10'000, first, 1);
+  for (int first = 0; first < 40'000; first += 2'000) {
+    const std::string posted = ManyAlerts(2'000, first, 1);
     EXPECT_EQ(Ask(theirs_side_, "POST", "/api/v2/alerts", posted).status, 200);
     EXPECT_EQ(Ask(ours_side_, "POST", "/api/v2/alerts", posted).status, 200);
   }

@@ -204,7 +204,7 @@ void SimWorld::ReloadBad() {
   EXPECT_FALSE(reloaded.ok()) << "a bad configuration was taken over";
   if (!reloaded.ok() && !disk_.dead()) {
     EXPECT_THAT(reloaded.error().message,
-                ::testing::HasSubstr(rules ? "/rules.yaml:6:" : "receiver chat/slack/0: template"));
+                ::testing::HasSubstr(rules ? "/rules.yaml:6:" : "/alertmanager.yml:12:"));
     EXPECT_EQ(daemon_->ApiContext("").config_text(), before);
   }
   WriteRules(kGoodExpression);

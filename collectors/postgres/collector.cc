@@ -183,10 +183,12 @@ Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& con
 }
 
 void PostgresCollector::VisitDatabases(const CollectContext& context) {
-  if (abandoned_.size() >= kMostAbandoned) return;
-  if (auto hung = tour_.Visit(context, connection_, server_, databases_)) {
-    abandoned_.push_back({hung->pid, std::move(hung->subject), std::move(hung->database)});
+  if (abandoned_.size() < kMostAbandoned) {
+    if (auto hung = tour_.Visit(context, connection_, server_, databases_)) {
+      abandoned_.push_back({hung->pid, std::move(hung->subject), std::move(hung->database)});
+    }
   }
+  tour_.ForgetOldRows();
 }
 
 void PostgresCollector::ShowTask(SubjectTask& task, SteadyTime now, model::MetricBatch& batch) {

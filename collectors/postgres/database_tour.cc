@@ -34,9 +34,15 @@ constexpr std::string_view kLockedSql =
 
 }  // namespace
 
-void DatabaseTour::Pause::Begin(SteadyTime now) {
-  length = std::clamp<Millis>(2 * length, kLeastPause, kMostPause);
+void DatabaseTour::Pause::Begin(SteadyTime now, Millis most) {
+  length = std::clamp<Millis>(2 * length, kLeastPause, most);
   until = now + length;
+}
+
+// The target's own is there, for the kept connection is in it: what refuses is no place for
+// a second one, and that may pass.
+void DatabaseTour::Stop::Wait(SteadyTime now) {
+  pause.Begin(now, is_own ? Millis(kLeastPause) : Millis(kMostPause));
 }
 
 void DatabaseTour::ForgetFailures() {
@@ -45,7 +51,7 @@ void DatabaseTour::ForgetFailures() {
 }
 
 DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock)
-    : clock_(clock), options_(options) {
+    : clock_(clock), configured_(options), options_(options) {
   options_.application_name = kApplicationName;
 }
 
@@ -138,13 +144,16 @@ std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& cont
     }
     hung = VisitOne(*stop, visit, server, databases);
   }
+  return hung;
+}
+
+void DatabaseTour::ForgetOldRows() {
   const SteadyTime now = clock_.SteadyNow();
   for (auto& [oid, stop] : stops_) {
     for (SubjectTask& task : stop.tasks) {
       task.ForgetOldRows(now, std::max<Millis>(task.RowsLast(), kMostAgeOfRows));
     }
   }
-  return hung;
 }
 
 std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const CollectContext& context,
@@ -155,20 +164,24 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
   stop.last_visit = now;
   stop.error.clear();
   stop.refused = false;
-  options_.SetDatabase(stop.name);
+  if (stop.is_own) {
+    options_.connection = configured_.connection;  // A pooler may know it by another name.
+  } else {
+    options_.SetDatabase(stop.name);
+  }
   if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_);
 
   int pid = 0;
   const auto fail = [&](const Error& error) -> std::optional<Hung> {
     stop.error = error.message;
-    stop.refused = error.code == ErrorCode::kPermissionDenied;
+    stop.refused = !stop.is_own && error.code == ErrorCode::kPermissionDenied;
     for (SubjectTask& task : stop.tasks) {
       if (task.IsDue(now)) task.Miss(now, error.message);
     }
     connection_.reset();  // An attempt that hangs is of this database: nobody goes on with it.
-    stop.pause.Begin(now);
+    stop.Wait(now);
     if (error.code != ErrorCode::kDeadlineExceeded) return std::nullopt;
-    pause_.Begin(clock_.SteadyNow());
+    pause_.Begin(clock_.SteadyNow(), kMostPause);
     return pid == 0 ? std::nullopt : std::optional(Hung{pid, {}, stop.name});
   };
   if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
@@ -186,9 +199,9 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
     const auto outcome = task.Run(session, context, unused);
     if (!connection_->lost()) continue;
     stop.error = task.error();
-    stop.pause.Begin(now);
+    stop.Wait(now);
     if (!outcome.ok() && outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      pause_.Begin(clock_.SteadyNow());
+      pause_.Begin(clock_.SteadyNow(), kMostPause);
       hung = Hung{pid, std::string(task.name()), stop.name};
     }
     break;

@@ -40,6 +40,9 @@ class DatabaseTour {
   std::optional<Hung> Visit(const CollectContext& context, Connection& kept,
                             const ServerFacts& server, const std::vector<Database>& databases);
 
+  // Ends the rows that are too old to be shown. After each collection, visits or none.
+  void ForgetOldRows();
+
   // The server may be another one now, or as good as new: nothing waits because of what
   // failed before.
   void ForgetFailures();
@@ -66,11 +69,11 @@ class DatabaseTour {
   static constexpr std::string_view kApplicationName = "tocsin databases";
 
  private:
-  // What failed waits before it is tried again: each time twice as long.
+  // What failed waits before it is tried again: each time twice as long, up to `most`.
   struct Pause {
     Millis length{};
     SteadyTime until{};
-    void Begin(SteadyTime now);
+    void Begin(SteadyTime now, Millis most);
   };
 
   struct Stop {  // One database.
@@ -83,6 +86,8 @@ class DatabaseTour {
     bool locked = false;   // It was due and passed over.
     SteadyTime last_visit{};
     Pause pause;  // After a visit that failed.
+
+    void Wait(SteadyTime now);
   };
 
   void Follow(const Connection& kept);  // To the server that it has reached.
@@ -93,6 +98,7 @@ class DatabaseTour {
                                const std::vector<Database>& databases);
 
   const Clock& clock_;
+  const PostgresOptions& configured_;
   PostgresOptions options_;  // The server is the kept connection's, the database the visit's.
   std::unique_ptr<Connection> connection_;
   std::map<std::string, Stop, std::less<>> stops_;  // By oid.

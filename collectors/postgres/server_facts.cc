@@ -19,6 +19,10 @@ std::string LimitsSql(Millis statement_timeout, int version) {
       statement_timeout.count(), kLockTimeout.count());
   if (version >= 110'000) sql += ", set_config('jit', 'off', false)";
   if (version >= 140'000) sql += ", set_config('idle_session_timeout', '0', false)";
+  if (version >= kVersionWithSnapshots) {
+    // All numbers of an object are of one moment, and no other object is read for them.
+    sql += ", set_config('stats_fetch_consistency', 'cache', false)";
+  }
   return sql;
 }
 

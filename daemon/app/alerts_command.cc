@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -81,7 +82,10 @@ void Print(const ordered_json& alerts) {
   std::size_t width = 0;
   for (const ordered_json& alert : alerts) width = std::max(width, StateOf(alert).size());
   for (const ordered_json& alert : alerts) {
-    const std::string summary = alert.at("annotations").value("summary", "");
+    std::string summary = alert.at("annotations").value("summary", "");
+    // Whoever posted it: one line, and nothing that a terminal obeys.
+    std::replace_if(
+        summary.begin(), summary.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
     std::cout << fmt::format("{:<{}}  {}  {}{}since {}\n", StateOf(alert), width,
                              LabelsOf(alert.at("labels")).Text(), summary,
                              summary.empty() ? "" : "  ", alert.at("activeAt").get<std::string>());

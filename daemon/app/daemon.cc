@@ -67,8 +67,8 @@ Result<> Daemon::OpenRooms() {
       notifier_, notify::Notifier::Open(config_.notify, std::move(notify_options), clock, executors,
                                         http, registry_));
   promql_ = std::make_unique<promql::Engine>(config_.promql);
-  poller_ =
-      std::make_unique<poll::Poller>(clock, executors, http, files, *sink_, *store_, registry_);
+  poller_ = std::make_unique<poll::Poller>(clock, executors, http, files, *sink_, *store_,
+                                           config_.promql.lookback, registry_);
   push_ = std::make_unique<PushRelay>(*poller_, clock, executors, http, registry_);
   alerts_ = std::make_unique<AlertFanout>(*notifier_, *push_);
   rules_ =

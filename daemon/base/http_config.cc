@@ -64,6 +64,9 @@ TlsOptions ReadTls(ConfigReader tls, FileSystem& files) {
   if (!options.key_file.empty() && options.cert_file.empty()) {
     tls.Fail("key_file", "a key needs its certificate: set cert_file too");
   }
+  if (!options.cert_file.empty() && options.key_file.empty()) {
+    tls.Fail("cert_file", "a certificate needs its key: set key_file too");
+  }
   tls.Finish();
   return options;
 }

@@ -135,7 +135,7 @@ void SkipSpaces(std::string_view& text, std::size_t most) {
   for (; most > 0 && text.starts_with(' '); --most) text.remove_prefix(1);
 }
 
-// Plain text of a layout; a space stands for any number of them.
+// Plain text of a layout; spaces stand for any number of them.
 bool TakePlain(char c, std::string_view& text) {
   if (c == ' ') {
     if (!text.empty() && text[0] != ' ') return false;
@@ -234,7 +234,7 @@ Result<GoValue> GoTimeParse(std::string_view layout, std::string_view text) {
     const std::string_view before = left;
     if (element.empty()) {
       if (!TakePlain(rest[0], left)) return mismatch(before, rest.substr(0, 1));
-      rest.remove_prefix(1);
+      rest.remove_prefix(rest[0] == ' ' ? std::min(rest.find_first_not_of(' '), rest.size()) : 1);
       continue;
     }
     rest.remove_prefix(element.size());

@@ -53,7 +53,8 @@ void ReadAuthorization(ConfigReader& reader, FileSystem& files, HttpOptions& htt
   }
   for (const std::string& part : {http.authorization_type, http.authorization.Reveal()}) {
     if (part.find_first_of("\r\n") == part.npos) continue;
-    reader.Fail("authorization", "a type and credentials must not contain a line break");
+    reader.Fail(reader.Has("authorization") ? "authorization" : "bearer_token",
+                "a type and credentials must not contain a line break");
   }
 }
 

@@ -112,7 +112,8 @@ void DeliveryWorker::Send(Delivery delivery) {
   for (const std::string& note : message.notes) {
     text_problems_.Add();
     LogWarning("a notification's text is not as configured",
-               {{"integration", integration_}, {"problem", note}});
+               {{"integration", integration_},
+                {"problem", Redact(note, flight.settings.receiver->Secrets())}});
   }
   if (message.unsendable) {
     GiveUp(std::move(flight.delivery), FailureReason::kClientError, *message.unsendable);

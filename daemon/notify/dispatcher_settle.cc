@@ -49,15 +49,18 @@ std::vector<AlertPtr> EndsIn(const Notification& message, const std::set<std::ui
   return ends;
 }
 
-// What was taken before, or may have been, stays open and is repeated at the next flush.
+// What was taken before, or may have been, stays open.
 void UntellFiring(LogEntry& log, std::uint64_t fingerprint, bool maybe_taken) {
   const auto told = log.firing.find(fingerprint);
   if (told == log.firing.end()) return;
-  if (told->second.taken || maybe_taken) {
-    log.told_at = {};
-  } else {
-    log.firing.erase(told);
-  }
+  told->second.taken |= maybe_taken;
+  if (!told->second.taken) log.firing.erase(told);
+}
+
+// Whether a message told only what was told before. New alerts and ends are told again by
+// themselves.
+bool IsRepeat(const Notification& message) {
+  return message.reason == Reason::kRepeatInterval || message.reason == Reason::kQuietEnded;
 }
 
 // Whatever becomes of what is told later: the receiver may believe that it fires.
@@ -105,6 +108,8 @@ void Dispatcher::PlanUntell(const Delivery& delivery, Moment now, const Outbox& 
   }
   Group& group = Touch(step, *id);
   LogEntry& log = group.log[delivery.integration];
+  // Repeated at the next flush.
+  if (delivery.maybe_taken || !message.ok() || IsRepeat(*message)) log.told_at = {};
   for (const std::uint64_t fingerprint : delivery.firing) {
     if (!told_later.count(fingerprint)) {
       UntellFiring(log, fingerprint, delivery.maybe_taken);

@@ -297,6 +297,14 @@ Result<> NotifierImpl::Reload(std::shared_ptr<const NotifyConfig> config) {
     sick_.clear();
   }
   UpdateWorkers(std::move(receivers));
+  {
+    // An answer may have come in between for one that is gone.
+    MutexLock state(state_);
+    std::erase_if(sick_, [this](const auto& one) {
+      state_.AssertHeld();
+      return !workers_.contains(one.first);
+    });
+  }
   // After the workers that are gone have given back what they had in flight.
   Orphans orphans;
   {

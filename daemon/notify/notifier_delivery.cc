@@ -59,7 +59,7 @@ void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
     if (!written) unsettled_.push_back({delivery, verdict});
     metrics_.outbox_length.Set(static_cast<double>(outbox_.size()));
   }
-  Schedule();  // A refused end is to be told again.
+  if (verdict.outcome == Outcome::kGiveUp) Schedule();  // A refused end is to be told again.
   NoteHealth(delivery, verdict);
   if (verdict.outcome == Outcome::kGiveUp) metrics_.deliveries_given_up.Add();
   DeliveryAttempt attempt = AttemptOf(delivery, verdict, now.wall);

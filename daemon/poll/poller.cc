@@ -20,13 +20,14 @@ struct Poller::Running {
 };
 
 Poller::Poller(const Clock& clock, ExecutorFactory& executors, HttpClient& http, FileSystem& files,
-               model::SampleSink& sink, const model::Querier& stored, MetricRegistry& registry)
+               model::SampleSink& sink, const model::Querier& stored, Millis lookback,
+               MetricRegistry& registry)
     : clock_(clock),
       executors_(executors),
       http_(http),
       files_(files),
       sink_(sink),
-      stored_(stored),
+      last_life_{stored, lookback, clock.WallNow()},
       metrics_(registry) {
   for (int i = 0; i < kHttpLanes; ++i) {
     http_lanes_.push_back(executors_.NewExecutor("http-" + std::to_string(i)));
@@ -88,7 +89,7 @@ std::shared_ptr<Poller::Running> Poller::MakeTarget(const TargetConfig& config) 
     running->lane = running->own_lane.get();
   }
   running->loop = std::make_shared<TargetLoop>(config, clock_, *running->lane, http_, environment,
-                                               sink_, stored_, metrics_);
+                                               sink_, last_life_, metrics_);
   return running;
 }
 

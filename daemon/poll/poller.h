@@ -24,6 +24,7 @@
 #include "daemon/poll/poll_config.h"
 #include "daemon/poll/poll_metrics.h"
 #include "daemon/poll/target_page.h"
+#include "daemon/poll/target_recorder.h"
 
 namespace tocsin::poll {
 
@@ -32,9 +33,11 @@ class TargetLoop;
 // Thread-safe: Snapshot() and Pages() from any thread; Apply() and Stop() from one.
 class Poller : public model::SourceStates {
  public:
-  // `stored`: what `sink` has kept, also of the life before.
+  // `stored`: what `sink` has kept, also of the process before; `lookback`: how long a
+  // series that has not ended is seen.
   Poller(const Clock& clock, ExecutorFactory& executors, HttpClient& http, FileSystem& files,
-         model::SampleSink& sink, const model::Querier& stored, MetricRegistry& registry);
+         model::SampleSink& sink, const model::Querier& stored, Millis lookback,
+         MetricRegistry& registry);
   ~Poller() override;
 
   // Polls these targets from now on. Targets whose fingerprint is unchanged go on
@@ -61,7 +64,7 @@ class Poller : public model::SourceStates {
   HttpClient& http_;
   FileSystem& files_;
   model::SampleSink& sink_;
-  const model::Querier& stored_;
+  const LastLife last_life_;
   PollMetrics metrics_;
   std::vector<std::unique_ptr<Executor>> http_lanes_;
   std::size_t next_http_lane_ = 0;

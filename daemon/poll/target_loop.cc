@@ -43,13 +43,13 @@ Result<> Guarded(Collect collect) {
 
 TargetLoop::TargetLoop(TargetConfig config, const Clock& clock, Executor& lane, HttpClient& http,
                        const collectors::CollectorEnvironment& environment, model::SampleSink& sink,
-                       const model::Querier& stored, PollMetrics& metrics)
+                       const LastLife& last_life, PollMetrics& metrics)
     : config_(std::move(config)),
       clock_(clock),
       lane_(lane),
       http_(http),
       metrics_(metrics),
-      recorder_(config_, sink, stored, metrics),
+      recorder_(config_, sink, last_life, metrics),
       collector_(config_.parsed.make({environment.clock, environment.files, config_.labels})),
       batch_(std::make_shared<model::MetricBatch>()) {
   state_.kind = config_.kind->name;

@@ -29,7 +29,7 @@ class TargetLoop : public std::enable_shared_from_this<TargetLoop> {
   // `lane` is shared among HTTP targets and owned alone by a blocking one.
   TargetLoop(TargetConfig config, const Clock& clock, Executor& lane, HttpClient& http,
              const collectors::CollectorEnvironment& environment, model::SampleSink& sink,
-             const model::Querier& stored, PollMetrics& metrics);
+             const LastLife& last_life, PollMetrics& metrics);
 
   // Schedules the first collection at the target's phase: a hash of its name
   // within the interval, so that a restart keeps it and targets are spread.

@@ -1,16 +1,12 @@
 #include "daemon/poll/target_recorder.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "daemon/model/sample.h"
 
 namespace tocsin::poll {
 namespace {
-
-// No query looks further back for a series that was not ended.
-constexpr std::chrono::hours kLongestLookback{1};
 
 // Rules keep the target's labels: what they write is theirs to end.
 bool IsOfRules(std::string_view name) {
@@ -20,10 +16,10 @@ bool IsOfRules(std::string_view name) {
 }  // namespace
 
 TargetRecorder::TargetRecorder(const TargetConfig& config, model::SampleSink& sink,
-                               const model::Querier& stored, PollMetrics& metrics)
+                               const LastLife& last_life, PollMetrics& metrics)
     : config_(config),
       sink_(sink),
-      stored_(stored),
+      last_life_(last_life),
       metrics_(metrics),
       cache_(sink, config.labels, config.parsed.honor_labels) {}
 
@@ -46,9 +42,14 @@ TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seco
   AddOwn("scrape_series_added", static_cast<double>(added), at_ms);
   if (!config_.kind->up_metric.empty()) AddOwn(config_.kind->up_metric, error ? 0 : 1, at_ms);
   AddStaleMarkers(at_ms);
-  if (std::exchange(is_first_, false) && error) AddStaleMarkersOfLastLife(at_ms);
+  // A target that does not answer from the start ends the series it had before: else rules
+  // would take their last samples for the present for as long as they look back.
+  std::vector<model::SeriesRef> open;
+  if (std::exchange(is_first_, false) && error) open = FindOpenOfLastLife(at_ms);
+  for (const model::SeriesRef& series : open) {
+    samples_.push_back({&series, at_ms, model::StaleMarker()});
+  }
   Commit(at);
-  last_life_.clear();
   return summary;
 }
 
@@ -99,34 +100,32 @@ void TargetRecorder::AddStaleMarkers(std::int64_t at_ms) {
   }
 }
 
-// A target that does not answer from the start ends the series it had before: else rules
-// would take their last samples for the present for as long as they look back.
-void TargetRecorder::AddStaleMarkersOfLastLife(std::int64_t at_ms) {
+std::vector<model::SeriesRef> TargetRecorder::FindOpenOfLastLife(std::int64_t at_ms) const {
+  std::vector<model::SeriesRef> open;
   std::vector<model::Matcher> matchers;
   for (const auto& [name, value] : config_.labels) {
     auto matcher =
         model::Matcher::Make(model::MatchOp::kEqual, std::string(name), std::string(value));
-    if (matcher.ok()) matchers.push_back(*std::move(matcher));
+    if (!matcher.ok()) return open;
+    matchers.push_back(*std::move(matcher));
   }
-  if (matchers.empty()) return;
-  const model::TimeRange range{at_ms - std::chrono::milliseconds(kLongestLookback).count(),
-                               at_ms - 1};
-  const auto found = stored_.Select(matchers, range);
-  if (!found.ok()) return;  // The store says so itself.
+  const std::int64_t ended_ms = ToUnixMillis(last_life_.ended);
+  const model::TimeRange range{ended_ms - last_life_.lookback.count(), at_ms - 1};
+  const auto found = last_life_.stored.Select(matchers, range);
+  if (matchers.empty() || !found.ok()) return open;  // The store says so itself.
   for (std::size_t i = 0; i < (*found)->size(); ++i) {
     const model::Labels& labels = (*found)->labels(i);
+    if (IsOfRules(labels.Get(model::kMetricName))) continue;
     model::Sample last;
     const auto has_last = (*found)->ReadLast(i, range, last);
     if (!has_last.ok() || !*has_last || model::IsStaleMarker(last.value)) continue;
     const bool is_written = std::any_of(
         samples_.begin(), samples_.end(),
         [&labels](const model::SeriesSample& sample) { return sample.series->labels == labels; });
-    if (is_written || IsOfRules(labels.Get(model::kMetricName))) continue;
-    if (auto series = sink_.Resolve(labels); series.ok()) last_life_.push_back(*std::move(series));
+    if (is_written || last.time_ms >= ended_ms) continue;  // Somebody goes on with it.
+    if (auto series = sink_.Resolve(labels); series.ok()) open.push_back(*std::move(series));
   }
-  for (const model::SeriesRef& series : last_life_) {
-    samples_.push_back({&series, at_ms, model::StaleMarker()});
-  }
+  return open;
 }
 
 void TargetRecorder::Commit(WallTime at) {

@@ -18,10 +18,16 @@
 
 namespace tocsin::poll {
 
+// What the process before this one has left in the store.
+struct LastLife {
+  const model::Querier& stored;
+  Millis lookback{};  // A series without a sample for so long is not seen any more.
+  WallTime ended{};   // When this process began.
+};
+
 class TargetRecorder {
  public:
-  // `stored` is what the process before has left behind.
-  TargetRecorder(const TargetConfig& config, model::SampleSink& sink, const model::Querier& stored,
+  TargetRecorder(const TargetConfig& config, model::SampleSink& sink, const LastLife& last_life,
                  PollMetrics& metrics);
 
   struct Summary {
@@ -40,16 +46,15 @@ class TargetRecorder {
   void AddRows(const model::MetricBatch& batch, std::int64_t at_ms);
   void AddOwn(std::string_view name, double value, std::int64_t at_ms);
   void AddStaleMarkers(std::int64_t at_ms);
-  void AddStaleMarkersOfLastLife(std::int64_t at_ms);
+  std::vector<model::SeriesRef> FindOpenOfLastLife(std::int64_t at_ms) const;
   void Commit(WallTime at);
 
   const TargetConfig& config_;
   model::SampleSink& sink_;
-  const model::Querier& stored_;
+  const LastLife last_life_;
   PollMetrics& metrics_;
   SeriesCache cache_;
   std::vector<model::SeriesSample> samples_;  // Reused between collections.
-  std::vector<model::SeriesRef> last_life_;   // Only in the first collection.
   bool is_first_ = true;
   std::int64_t series_added_ = 0;
 };

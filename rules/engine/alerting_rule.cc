@@ -42,9 +42,11 @@ AlertingRule::AlertingRule(const Rule& rule)
     : rule_(&rule), labels_(rule.name, rule.labels), annotations_(rule.name, rule.annotations) {}
 
 Result<> AlertingRule::Evaluate(AlertEvaluation& evaluation, int limit) {
-  TOCSIN_ASSIGN_OR_RETURN(const Seen seen, LabelResult(evaluation));
-  Update(seen, evaluation);
+  const auto labelled = LabelResult(evaluation);
+  if (labelled.ok()) Update(*labelled, evaluation);
   template_failing_ = evaluation.template_failed;
+  if (!labelled.ok()) return labelled.error();
+  const Seen& seen = *labelled;
   int active = 0;
   for (auto it = alerts_.begin(); it != alerts_.end();) {
     ActiveAlert& alert = it->second;

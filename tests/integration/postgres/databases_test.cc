@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "tests/integration/postgres/collector_fixture.h"
+#include "tests/support/pgbouncer_server.h"
 
 namespace tocsin::testing {
 namespace {
@@ -176,6 +177,39 @@ TEST_F(PostgresDatabasesTest, ADatabaseThatRefusesWaitsTwiceAsLongEachTime) {
     watcher.Advance(kTableInterval);
     EXPECT_EQ(watcher.Collect().Value("tocsin_postgres_database_up", shop), 1);
   }
+}
+
+TEST_F(PostgresDatabasesTest, WithoutRoomForAVisitorTheTablesAreMissedForAMinuteAtMost) {
+  Execute("CREATE ROLE watcher LOGIN CONNECTION LIMIT 1; GRANT pg_monitor TO watcher");
+  PostgresTarget watcher("dsn: \"" + server_->Dsn("user=watcher") + "\"\n");
+  const LabelMap own = {{"datname", "postgres"}};
+  const LabelMap tables = {{"collector", "stat_user_tables"}};
+  for (int minute = 0; minute < 4; ++minute) {
+    const auto collection = watcher.Collect();
+    ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+    EXPECT_EQ(collection.Value("tocsin_postgres_database_up", own), 0);
+    EXPECT_EQ(collection.Value("pg_scrape_collector_success", tables), 0);
+    EXPECT_NE(collection.Notes().find("too many connections"), std::string::npos);
+    watcher.Advance(kTableInterval);
+  }
+  Execute("ALTER ROLE watcher CONNECTION LIMIT 2");
+  const auto collection = watcher.Collect();
+  EXPECT_EQ(collection.Value("tocsin_postgres_database_up", own), 1);
+  EXPECT_EQ(collection.Value(kInserted, kHere), 1);
+}
+
+TEST_F(PostgresDatabasesTest, ItsOwnMayHaveAnotherNameAtAPooler) {
+  auto pooler = PgbouncerServer::Start(
+      {.databases = {{"alias", "host=127.0.0.1 port=" + std::to_string(server_->port()) +
+                                   " dbname=shop user=postgres"}},
+       .users = {{"watcher", "watching"}}});
+  ASSERT_TRUE(pooler.ok()) << pooler.error().message;
+  PostgresTarget target("dsn: host=127.0.0.1 dbname=alias user=watcher port=" +
+                        std::to_string((*pooler)->port()) + "\npassword: watching\n");
+  ASSERT_EQ(target.errors(), "");
+  const auto collection = target.Collect();
+  ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100) << collection.Notes();
 }
 
 TEST_F(PostgresDatabasesTest, OnlyDatabasesThatAreShownAndMayBeEnteredAreVisited) {

@@ -1,7 +1,5 @@
-// After a start the samples of the last life are seen until a target is collected, and
-// those of one that does not answer for as long as the lookback: they got no staleness
-// marker, and after a loss of power the last ones are missing. The rules take them for
-// the present and page for it. Disabled until they do not.
+// After a start the samples of the last life are seen until their target is collected,
+// and after a loss of power its last ones are missing. Nobody is paged for them.
 
 #include <gtest/gtest.h>
 

@@ -63,10 +63,12 @@ TEST(DeliveryTest, WhatFiresAgainIsNotClosedByAnEndThatWasRefused) {
   world.Run(minutes(3));
   world.AnswerAll();
   world.Run(minutes(5));
-  EXPECT_EQ(world.Messages("pagerduty").back().status, "firing");
+  ASSERT_EQ(world.Messages("pagerduty").size(), 2u);
+  EXPECT_EQ(world.Messages("pagerduty")[1].status, "firing");
   world.Resolve(kDown);
   world.Run(minutes(2));
-  EXPECT_EQ(world.Messages("pagerduty").back().status, "resolved");
+  ASSERT_EQ(world.Messages("pagerduty").size(), 3u);
+  EXPECT_EQ(world.Messages("pagerduty")[2].status, "resolved");
 }
 
 TEST(DeliveryTest, ARefusedEndHoldsNoOtherOfItsGroupUp) {
@@ -97,6 +99,21 @@ TEST(DeliveryTest, ARefusedRepeatDoesNotMakeAnAlertUntold) {
   world.Run(minutes(2));
   ASSERT_EQ(world.Messages("pagerduty").size(), 2u);
   EXPECT_EQ(world.Messages("pagerduty")[1].status, "resolved");
+}
+
+// Neither is one that was taken told twice because another of its message was refused.
+TEST(DeliveryTest, ARefusedNewcomerRepeatsNobody) {
+  World world(Config(AllReceivers("")));
+  world.Fire(kDown);
+  world.Run(minutes(10));
+  const std::size_t told = world.Messages("webhook").size();
+  world.http->Answer("http://webhook.test", {ScriptedAnswer::Status(400)});
+  world.Fire(kDownB);
+  world.Run(seconds(15));
+  world.Resolve(kDownB);
+  world.AnswerAll();
+  world.Run(minutes(10));
+  EXPECT_EQ(world.Messages("webhook").size(), told);
 }
 
 TEST(DeliveryTest, ARefusedRepeatIsMadeAtTheNextTick) {
@@ -131,10 +148,11 @@ TEST(DeliveryTest, TheEndFollowsAlsoIfItAndTheNextBeginningWereRefused) {
 // The receiver may have it all the same.
 TEST(DeliveryTest, TheEndOfWhatWasRefusedAfterALostAnswerFollows) {
   World world(Config(AllReceivers("")));
-  world.http->Answer("http://pagerduty.test",
-                     {ScriptedAnswer::AnswerLost(), ScriptedAnswer::Status(400)});
+  world.http->Answer(
+      "http://pagerduty.test",
+      {ScriptedAnswer::AnswerLost(), ScriptedAnswer::Status(400), ScriptedAnswer::Status(400)});
   world.Fire(kDown);
-  world.Run(seconds(30));
+  world.Run(minutes(2));  // Repeated, and refused again.
   world.Resolve(kDown);
   world.AnswerAll();
   world.Run(minutes(2));

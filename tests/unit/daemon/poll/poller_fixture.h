@@ -19,6 +19,8 @@ using collectors::CollectContext;
 using model::MetricBatch;
 using std::chrono::seconds;
 
+inline constexpr Millis kLookback = std::chrono::minutes(5);
+
 inline collectors::ParsedTarget NotConfigurable(ConfigReader&, FileSystem&) { return {}; }
 
 inline constexpr collectors::CollectorKind kDatabase{"postgres", "pg_up", "Is it up.", seconds(5),
@@ -122,7 +124,7 @@ class PollerTest : public ::testing::Test {
   PosixFileSystem files_;
   tocsin::testing::MapStore store_;
   MetricRegistry registry_;
-  Poller poller_{clock_, executors_, http_, files_, store_, store_, registry_};
+  Poller poller_{clock_, executors_, http_, files_, store_, store_, kLookback, registry_};
 };
 
 inline Result<> Good(const CollectContext&, MetricBatch& batch) {

@@ -253,7 +253,7 @@ TEST_F(PollerTest, WhatFailsIsKnownBeforeItsSeriesEndAndIsWellOnlyOnceTheyAreBac
   std::string part_error;
   WatchedSink sink(store_);
   MetricRegistry registry;
-  Poller poller(clock_, executors_, http_, files_, sink, store_, registry);
+  Poller poller(clock_, executors_, http_, files_, sink, store_, kLookback, registry);
   std::vector<std::string> seen;
   sink.on_commit = [&] {
     const auto state = poller.Snapshot()[0];

@@ -5,11 +5,14 @@
 namespace tocsin::poll {
 namespace {
 
+constexpr seconds kDownTime{100};
+
 class RestartTest : public PollerTest {
  protected:
   void PollAgain(ScriptedCollector::Script script) {
-    clock_.Advance(seconds(100));
-    again_ = std::make_unique<Poller>(clock_, executors_, http_, files_, store_, store_, registry_);
+    clock_.Advance(kDownTime);
+    again_ = std::make_unique<Poller>(clock_, executors_, http_, files_, store_, store_, kLookback,
+                                      registry_);
     PollConfig config;
     config.targets = {Target("primary", std::move(script))};
     again_->Apply(config);
@@ -42,15 +45,33 @@ TEST_F(RestartTest, ATargetThatIsSilentFromTheStartEndsWhatItHadBefore) {
   store_.Put(labels("ALERTS", "primary:5432"), now, 1);
   store_.Put(labels("instance:locks:max", "primary:5432"), now, 1);
   store_.Put(labels("long_gone", "primary:5432"), now - 7'200'000, 1);
+  // Somebody else writes it, in this life too.
+  store_.Put(labels("pushed", "primary:5432"), now, 1);
+  store_.Put(labels("pushed", "primary:5432"), now + Millis(kDownTime).count(), 1);
   PollAgain([](const CollectContext&, MetricBatch&) -> Result<> {
     return Error{ErrorCode::kUnavailable, "connection refused"};
   });
+  executors_.RunFor(seconds(15));  // Ended once.
   EXPECT_EQ(Samples("pg_locks", "primary:5432"), "0:7 120:stale ");
   EXPECT_EQ(Samples("pg_locks", "other:5432"), "0:7 ");
-  EXPECT_EQ(Samples("up", "primary:5432"), "0:1 120:0 ");
+  EXPECT_EQ(Samples("up", "primary:5432"), "0:1 120:0 135:0 ");
   for (const char* name : {"ALERTS", "instance:locks:max", "long_gone"}) {
     EXPECT_EQ(Samples(name), "0:1 ") << name;
   }
+  EXPECT_EQ(Samples("pushed"), "0:1 100:1 ");
+}
+
+TEST_F(RestartTest, OnlyTheFirstCollectionLooksBack) {
+  Apply({Target("primary", Good)});
+  executors_.RunFor(seconds(16));
+  poller_.Stop();
+  int round = 0;
+  PollAgain([&](const CollectContext&, MetricBatch&) -> Result<> {
+    if (++round == 1) return Result<>();
+    return Error{ErrorCode::kUnavailable, "connection refused"};
+  });
+  executors_.RunFor(seconds(15));
+  EXPECT_EQ(Samples("pg_locks"), "0:7 ");
 }
 
 }  // namespace

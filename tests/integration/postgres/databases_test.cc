@@ -278,7 +278,8 @@ TEST_F(PostgresDatabasesTest, OfAThousandEachHasItsTurnAndNoPollIsLate) {
   constexpr int kPolls = 5;
   int visited = 0;
   for (int poll = 0; poll < kPolls; ++poll) {
-    const auto collection = all.Collect();  // Within its five seconds.
+    // Within its five seconds, but for the first, which reads all sizes.
+    const auto collection = all.Collect(seconds(poll == 0 ? 10 : 5));
     ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
     EXPECT_EQ(collection.Value("tocsin_postgres_databases_left_out"), 0);
     EXPECT_EQ(collection.Count("pg_database_connection_limit"), all_databases);

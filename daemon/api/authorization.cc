@@ -2,10 +2,10 @@
 
 #include <crypt.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <memory>
 
+#include "daemon/base/base64.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::api {
@@ -13,18 +13,6 @@ namespace {
 
 bool SameBytes(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string DecodeBase64(const std::string& text) {
-  if (text.empty() || text.size() % 4 != 0) return {};
-  std::string out(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return {};
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
 }
 
 }  // namespace
@@ -39,9 +27,10 @@ bool Authorization::Allows(const std::string& header) {
     return !bearer_digest_.empty() && SameBytes(Sha256Hex(header.substr(7)), bearer_digest_);
   }
   if (!header.starts_with("Basic ")) return false;
-  const std::string pair = DecodeBase64(header.substr(6));
-  const std::size_t colon = pair.find(':');
-  return colon != pair.npos && PasswordFits(pair.substr(0, colon), pair.substr(colon + 1));
+  const auto pair = DecodeBase64(header.substr(6));
+  if (!pair.ok()) return false;
+  const std::size_t colon = pair->find(':');
+  return colon != pair->npos && PasswordFits(pair->substr(0, colon), pair->substr(colon + 1));
 }
 
 bool Authorization::PasswordFits(const std::string& user, const std::string& password) {

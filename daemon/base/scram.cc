@@ -4,10 +4,10 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <array>
 #include <vector>
 
+#include "daemon/base/base64.h"
 #include "daemon/base/text.h"
 
 namespace tocsin {
@@ -23,21 +23,7 @@ constexpr std::size_t kPasswordLetters = 32;
 using Bytes = std::vector<unsigned char>;
 
 std::string Encoded(const Bytes& bytes) {
-  return Base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
-// Empty if it is not base64.
-Bytes FromBase64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return {};
-  Bytes bytes(text.size() / 4 * 3);
-  const int size =
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size()));
-  if (size < 0) return {};
-  // OpenSSL counts the padding as bytes.
-  bytes.resize(static_cast<std::size_t>(size) -
-               static_cast<std::size_t>(std::count(text.end() - 2, text.end(), '=')));
-  return bytes;
+  return EncodeBase64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Bytes Hmac(const Bytes& key, std::string_view message) {
@@ -90,9 +76,10 @@ bool ScramMatches(std::string_view verifier, const Secret& password) {
   if (colon == rest.npos || dollar == rest.npos || dollar < colon) return false;
   const auto iterations = ParseInt(rest.substr(0, colon));
   if (!iterations || *iterations < 1 || *iterations > kMostIterations) return false;
-  const Bytes salt = FromBase64(rest.substr(colon + 1, dollar - colon - 1));
-  if (salt.empty()) return false;
-  return Verifier(password.Reveal(), salt, static_cast<int>(*iterations)) == verifier;
+  const auto salt = DecodeBase64(rest.substr(colon + 1, dollar - colon - 1));
+  if (!salt.ok() || salt->empty()) return false;
+  return Verifier(password.Reveal(), Bytes(salt->begin(), salt->end()),
+                  static_cast<int>(*iterations)) == verifier;
 }
 
 Result<Secret> GeneratePassword() {

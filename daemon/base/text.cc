@@ -378,21 +378,6 @@ std::uint64_t Md5Low64(std::string_view bytes) {
   return number;
 }
 
-std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (int j = 0; j < 4; ++j) out += kDigits[group >> (18 - 6 * j) & 63];
-    for (std::size_t j = bytes.size() - i; j < 3; ++j) out[out.size() - (3 - j)] = '=';
-  }
-  return out;
-}
-
 bool IsIpAddress(const std::string& host) {
   std::array<unsigned char, 16> address;
   return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||

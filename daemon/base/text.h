@@ -59,9 +59,6 @@ std::uint64_t Md5Low64(std::string_view bytes);
 
 std::string_view TrimSpace(std::string_view text);
 
-// RFC 4648, with padding.
-std::string Base64(std::string_view bytes);
-
 // Whether `host` is a numeric IPv4 or IPv6 address, without brackets.
 bool IsIpAddress(const std::string& host);
 

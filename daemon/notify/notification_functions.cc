@@ -8,6 +8,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "daemon/base/base64.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/go_template_time.h"
 #include "daemon/formats/letter_case.h"
@@ -153,37 +154,13 @@ Result<GoValue> MustToDate(Args args) {
   return formats::GoTimeParse(args[0].AsString(), args[1].AsString());
 }
 
-// Base64 with the alphabet for addresses: "-" and "_" for "+" and "/".
-std::string EncodeBase64Url(const std::string& text) {
-  std::string out = Base64(text);
-  std::replace(out.begin(), out.end(), '+', '-');
-  std::replace(out.begin(), out.end(), '/', '_');
-  return out;
+std::string EncodeForUrl(const std::string& text) {
+  return EncodeBase64(text, Base64Alphabet::kUrl);
 }
 
-int Base64UrlDigit(char c) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  const std::size_t at = kDigits.find(c);
-  return at == kDigits.npos ? -1 : static_cast<int>(at);
-}
-
-Result<GoValue> DecodeBase64Url(Args args) {
-  const std::string& text = args[0].AsString();
-  const std::size_t digits = std::min(text.find('='), text.size());
-  const bool padded = text.size() % 4 == 0 && text.size() - digits <= 2 &&
-                      text.find_first_not_of('=', digits) == text.npos;
-  std::string out;
-  std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < digits; ++i) {
-    const int digit = Base64UrlDigit(text[i]);
-    if (digit < 0) return Invalid("illegal base64 data at input byte " + std::to_string(i));
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    // Each digit but the first of four completes a byte.
-    if (i % 4 != 0) out += static_cast<char>(bits >> (2 * (3 - i % 4)) & 0xFF);
-  }
-  if (!padded) return Invalid("illegal base64 data at input byte " + std::to_string(digits));
-  return GoValue::String(std::move(out));
+Result<GoValue> DecodeForUrl(Args args) {
+  TOCSIN_ASSIGN_OR_RETURN(auto text, DecodeBase64(args[0].AsString(), Base64Alphabet::kUrl));
+  return GoValue::String(std::move(text));
 }
 
 Result<GoValue> Append(Args args) {
@@ -235,8 +212,8 @@ GoFunctions NotificationFunctions(WallTime now, model::Labels route_labels) {
       OfString([](const std::string& text) { return std::string(TrimSpace(text)); });
   functions["safeUrl"] = OfString([](const std::string& text) { return text; });
   functions["urlUnescape"] = {{GoType::kString}, false, UrlUnescape};
-  functions["base64encode"] = OfString(EncodeBase64Url);
-  functions["base64decode"] = {{GoType::kString}, false, DecodeBase64Url};
+  functions["base64encode"] = OfString(EncodeForUrl);
+  functions["base64decode"] = {{GoType::kString}, false, DecodeForUrl};
   functions["join"] = {{GoType::kString, GoType::kList}, false, Join};
   functions["stringSlice"] = {{GoType::kString}, true, ListOf};
   functions["list"] = {{GoType::kAny}, true, ListOf};

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/base/base64.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/exposition.h"
@@ -12,29 +13,13 @@ namespace {
 
 constexpr int kStatusNotFound = 404;
 
-std::string Base64Url(std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string encoded;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    count += 8;
-    while (count >= 6) encoded += kDigits[bits >> (count -= 6) & 63];
-  }
-  if (count > 0) encoded += kDigits[bits << (6 - count) & 63];
-  while (encoded.size() % 4 != 0) encoded += '=';
-  return encoded;
-}
-
 void AppendGroupLabel(std::string_view name, std::string_view value, std::string& path) {
   path += '/';
   path += name;
   if (value.empty()) {
     path += "@base64/=";
   } else if (value.find('/') != std::string_view::npos) {
-    path += "@base64/" + Base64Url(value);
+    path += "@base64/" + EncodeBase64(value, Base64Alphabet::kUrl);
   } else {
     path += '/' + PercentEncode(std::string(value));
   }

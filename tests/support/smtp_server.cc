@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "daemon/base/base64.h"
 #include "daemon/base/check.h"
 #include "daemon/base/mutex.h"
 #include "tests/support/loopback_server.h"
@@ -22,23 +23,10 @@ namespace {
 
 constexpr const char* kChallenge = "<1896.697170952@mail.test>";
 
-std::string Base64(std::string_view text) {
-  std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
-std::string FromBase64(std::string_view text) {
-  std::string out(text.size(), '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  const auto padding = std::count(text.begin(), text.end(), '=');
-  out.resize(static_cast<std::size_t>(std::max<long>(0, size - padding)));
-  return out;
+// Empty if it is no base64.
+std::string Decoded(const std::string& text) {
+  auto bytes = DecodeBase64(text);
+  return bytes.ok() ? *std::move(bytes) : std::string();
 }
 
 std::string CramAnswer(const std::string& user, const std::string& secret) {
@@ -147,7 +135,7 @@ class Dialogue {
     if (mail_.mechanism == "PLAIN") {
       const std::size_t initial = line.find(' ', 5);  // Go sends the answer at once.
       if (initial != line.npos) {
-        answer = FromBase64(line.substr(initial + 1));
+        answer = Decoded(line.substr(initial + 1));
       } else if (!Ask("", answer)) {
         return false;
       }
@@ -169,8 +157,8 @@ class Dialogue {
 
   bool Ask(std::string_view challenge, std::string& answer) {
     std::string line;
-    if (!Say("334 " + Base64(challenge)) || !ReadLine(line)) return false;
-    answer = FromBase64(line);
+    if (!Say("334 " + EncodeBase64(challenge)) || !ReadLine(line)) return false;
+    answer = Decoded(line);
     return true;
   }
 

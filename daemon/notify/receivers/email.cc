@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "daemon/base/base64.h"
 #include "daemon/base/internet_date.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/mail_message.h"
@@ -65,8 +66,8 @@ class EmailReceiver : public Receiver {
       if (secret.empty()) continue;
       // A server may throw back what it was sent.
       // As it stands on the wire.
-      secrets.push_back(Base64(settings_.auth_identity + '\0' + user + '\0' + secret));
-      secrets.push_back(Base64(secret));
+      secrets.push_back(EncodeBase64(settings_.auth_identity + '\0' + user + '\0' + secret));
+      secrets.push_back(EncodeBase64(secret));
       secrets.push_back(secret);
     }
     return secrets;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -122,6 +123,10 @@ constexpr std::array kLayoutElements = std::to_array<std::pair<std::string_view,
     {"4", [](const CivilTime& t, std::string_view) { return fmt::format("{}", t.minute); }},
     {"5", [](const CivilTime& t, std::string_view) { return fmt::format("{}", t.second); }},
 });
+static_assert(std::all_of(kGoLayoutWords.begin(), kGoLayoutWords.end(), [](std::string_view word) {
+  return std::any_of(kLayoutElements.begin(), kLayoutElements.end(),
+                     [word](const auto& element) { return element.first == word; });
+}));
 
 // A fraction of a second in as many places as `form` has; nines drop trailing zeros.
 std::string FractionText(const CivilTime& time, std::string_view form) {

@@ -5,13 +5,6 @@
 namespace tocsin::formats {
 namespace {
 
-// Longer forms stand before those they begin with.
-constexpr auto kElements = std::to_array<std::string_view>(
-    {"January", "Jan",   "Monday", "Mon",       "MST",    "2006",    "002",   "01",        "02",
-     "03",      "04",    "05",     "06",        "15",     "PM",      "pm",    "-07:00:00", "-07:00",
-     "-070000", "-0700", "-07",    "Z07:00:00", "Z07:00", "Z070000", "Z0700", "Z07",       "__2",
-     "_2006",   "_2",    "1",      "2",         "3",      "4",       "5"});
-
 // A lower-case letter after "Jan" or "Mon" makes it another word.
 bool IsOtherWord(std::string_view element, std::string_view layout) {
   if (element != "Jan" && element != "Mon") return false;
@@ -33,7 +26,7 @@ std::string_view FirstLayoutElement(std::string_view layout) {
   if (const std::size_t fraction = FractionLength(layout); fraction > 0) {
     return layout.substr(0, fraction);
   }
-  for (const std::string_view element : kElements) {
+  for (const std::string_view element : kGoLayoutWords) {
     if (!layout.starts_with(element) || IsOtherWord(element, layout)) continue;
     return layout.substr(0, element.size());
   }

@@ -4,6 +4,7 @@
 #include <set>
 #include <system_error>
 #include <tuple>
+#include <vector>
 
 #include "daemon/notify/config_parts.h"
 #include "daemon/notify/receivers/receiver.h"
@@ -12,20 +13,16 @@
 namespace tocsin::notify {
 namespace {
 
-// The first value within `node` that reads `text`; null if there is none.
-const ConfigNode* FindText(const ConfigNode& node, const std::string& text) {
-  if (node.kind() == ConfigNode::Kind::kScalar) return node.scalar() == text ? &node : nullptr;
-  for (const ConfigNode& item : node.items()) {
-    if (const ConfigNode* found = FindText(item, text)) return found;
-  }
-  for (const auto& [key, value] : node.entries()) {
-    if (const ConfigNode* found = FindText(value, text)) return found;
-  }
-  return nullptr;
+// The values within `node` that read `text`.
+void FindText(const ConfigNode& node, const std::string& text,
+              std::vector<const ConfigNode*>& found) {
+  if (node.kind() == ConfigNode::Kind::kScalar && node.scalar() == text) found.push_back(&node);
+  for (const ConfigNode& item : node.items()) FindText(item, text, found);
+  for (const auto& [key, value] : node.entries()) FindText(value, text, found);
 }
 
-// Checks texts, each once, and puts an error where the text stands: within a part of
-// the file, or (inherited) anywhere in it.
+// Checks texts and puts an error wherever one that is wrong stands, once: within a part
+// of the file, or (inherited) anywhere in it.
 class TextChecker {
  public:
   TextChecker(const Templates& templates, const ConfigNode& root, ConfigErrors& errors)
@@ -34,11 +31,14 @@ class TextChecker {
   void Check(const std::string& text, const ConfigNode& part) {
     const Result<> sound = templates_.Check(text);
     if (sound.ok()) return;
-    const ConfigNode* place = FindText(part, text);
-    if (place == nullptr) place = FindText(root_, text);
-    const ConfigNode& where = place ? *place : part;
-    if (reported_.emplace(where.line(), where.column(), text).second) {
-      errors_.Add(where, sound.error().message);
+    std::vector<const ConfigNode*> places;
+    FindText(part, text, places);
+    if (places.empty()) FindText(root_, text, places);
+    if (places.empty()) places.push_back(&part);
+    for (const ConfigNode* place : places) {
+      if (reported_.emplace(place->line(), place->column(), text).second) {
+        errors_.Add(*place, sound.error().message);
+      }
     }
   }
 

@@ -5,20 +5,6 @@
 namespace tocsin::notify {
 namespace {
 
-std::set<std::uint64_t> ToldLater(const Delivery& delivery, const Outbox& outbox) {
-  std::set<std::uint64_t> told;
-  for (const Outbox::Waiting& waiting : outbox.List()) {
-    const Delivery& other = waiting.delivery;
-    if (other.id <= delivery.id || other.integration != delivery.integration ||
-        other.group_key != delivery.group_key) {
-      continue;
-    }
-    told.insert(other.firing.begin(), other.firing.end());
-    told.insert(other.resolved.begin(), other.resolved.end());
-  }
-  return told;
-}
-
 // What has ended may be forgotten by now: the message knows it still.
 AlertPtr EndedAlert(const NotifiedAlert& told, Moment now) {
   auto ended = std::make_shared<TrackedAlert>();
@@ -96,7 +82,7 @@ void Dispatcher::PlanUntell(const Delivery& delivery, Moment now, const Outbox& 
                             Step& step) const {
   const std::optional<GroupId> id = GroupOf(delivery);
   if (!id) return;
-  const std::set<std::uint64_t> told_later = ToldLater(delivery, outbox);
+  const std::set<std::uint64_t> told_later = outbox.ToldAfter(delivery);
   const auto message = DecodeNotification(delivery.payload);
   std::vector<AlertPtr> ends;
   if (message.ok()) ends = EndsIn(*message, told_later, now);

@@ -50,6 +50,19 @@ bool Outbox::HasLater(const Delivery& delivery) const {
   return queue && queue->rbegin()->first > delivery.id;
 }
 
+std::set<std::uint64_t> Outbox::ToldAfter(const Delivery& delivery) const {
+  MutexLock lock(mutex_);
+  std::set<std::uint64_t> told;
+  const GroupQueue* queue = FindQueue(delivery.integration, delivery.group_key);
+  if (!queue) return told;
+  for (auto it = queue->upper_bound(delivery.id); it != queue->end(); ++it) {
+    const Delivery& later = it->second.delivery;
+    told.insert(later.firing.begin(), later.firing.end());
+    told.insert(later.resolved.begin(), later.resolved.end());
+  }
+  return told;
+}
+
 bool Outbox::HasPending(const std::string& integration, const std::string& group_key) const {
   MutexLock lock(mutex_);
   const GroupQueue* queue = FindQueue(integration, group_key);

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,9 @@ class Outbox {
   std::vector<std::int64_t> ReplacedBy(const Delivery& delivery) const;
   // Whether another of its group waits behind it.
   bool HasLater(const Delivery& delivery) const;
+
+  // Whom those behind it of its group tell of, as firing or as ended.
+  std::set<std::uint64_t> ToldAfter(const Delivery& delivery) const;
 
   // Whether something waits that nobody has had yet.
   bool HasPending(const std::string& integration, const std::string& group_key) const;

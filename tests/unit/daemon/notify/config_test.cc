@@ -105,6 +105,7 @@ receivers:
   - api_url: 'http://slack.test'
     fields: [{title: a, value: '{{ humanise 1 }}'}]
     text: '{{ if .Alerts }}'
+    title: '{{ if .Alerts }}'
   email_configs: [{to: 'a@b'}]
 templates: [')" + folder.path().string() +
                                       R"(/*.tmpl']
@@ -113,6 +114,8 @@ templates: [')" + folder.path().string() +
        {std::string("am.yml:10:32: receivers[0].slack_configs[0].fields[0].value: template: :1: "
                     "function \"humanise\" not defined"),
         std::string("am.yml:11:11: receivers[0].slack_configs[0].text: template: :1: unexpected "
+                    "EOF"),
+        std::string("am.yml:12:12: receivers[0].slack_configs[0].title: template: :1: unexpected "
                     "EOF"),
         std::string("am.yml:5:20: route.routes[0].labels.team: template: :1: unclosed action"),
         std::string("am.yml:1:21: global.smtp_from: template: :1: unclosed action"),

@@ -36,11 +36,7 @@ EncodedMessage Encode(const std::string& email, const Notification& notification
                                            "ops/email/0",
                                            {}},
                       const std::string& global = "") {
-  const auto config = Config(Yaml(email, global));
-  const auto templates = Templates::Make(*config, "http://tocsin.test").value();
-  return MakeReceiver(config->receivers[0].integrations[0], templates)
-      .value()
-      ->Encode(notification, occasion);
+  return EncodeAsFirst(*Config(Yaml(email, global)), notification, occasion);
 }
 
 TEST(EmailTest, SaysWhatFiresInBothParts) {

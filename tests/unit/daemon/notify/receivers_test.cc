@@ -5,8 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemon/base/text.h"
-#include "daemon/notify/receivers/receiver.h"
+#include "daemon/base/base64.h"
 #include "tests/support/http_server.h"
 #include "tests/unit/daemon/notify/world.h"
 
@@ -36,10 +35,7 @@ EncodedMessage Encode(const std::string& receiver, const Notification& notificat
                       const std::string& top = "") {
   const auto config =
       Config(top + "route: {receiver: ops}\nreceivers: [{name: ops, " + receiver + "}]\n");
-  const auto templates = Templates::Make(*config, "http://tocsin.test").value();
-  return MakeReceiver(config->receivers[0].integrations[0], templates)
-      .value()
-      ->Encode(notification, {});
+  return EncodeAsFirst(*config, notification);
 }
 
 EncodedMessage Slack(const std::string& settings, const Notification& notification = Down()) {
@@ -240,7 +236,8 @@ TEST(HttpConfigTest, CredentialsOnTheWire) {
     EXPECT_TRUE(tested.ok() && !(*tested)[0].error);
     return server.requests().back().Header("Authorization");
   };
-  EXPECT_EQ(sent("basic_auth: {username: ann, password: s3cret}"), "Basic " + Base64("ann:s3cret"));
+  EXPECT_EQ(sent("basic_auth: {username: ann, password: s3cret}"),
+            "Basic " + EncodeBase64("ann:s3cret"));
   EXPECT_EQ(sent("bearer_token: abc"), "Bearer abc");
   EXPECT_EQ(sent("authorization: {credentials: abc}"), "Bearer abc");
   EXPECT_EQ(sent("authorization: {type: GenieKey, credentials: abc}"), "GenieKey abc");

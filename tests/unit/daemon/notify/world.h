@@ -17,6 +17,8 @@
 #include "daemon/base/metrics.h"
 #include "daemon/notify/matcher_text.h"
 #include "daemon/notify/notifier.h"
+#include "daemon/notify/receivers/receiver.h"
+#include "daemon/notify/templates.h"
 #include "tests/support/scripted_http_client.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_executor.h"
@@ -72,6 +74,15 @@ inline std::shared_ptr<const NotifyConfig> ShortForm(const std::string& yaml) {
   auto config = ParseShortForm(ConfigReader(root, errors), files);
   EXPECT_TRUE(config) << errors.Text();
   return config;
+}
+
+// What the first integration of the first receiver sends of `notification`.
+inline EncodedMessage EncodeAsFirst(const NotifyConfig& config, const Notification& notification,
+                                    const Occasion& occasion = {}) {
+  const auto templates = Templates::Make(config, "http://tocsin.test").value();
+  return MakeReceiver(config.receivers[0].integrations[0], templates)
+      .value()
+      ->Encode(notification, occasion);
 }
 
 // All three receivers behind one route; `route` and `rest` are YAML to add.

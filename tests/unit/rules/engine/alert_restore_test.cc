@@ -10,9 +10,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::kCpu;
 using testing::RuleWorld;
-
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
 
 std::string Rule(const std::string& fields) {
   return "groups:\n- name: g\n  interval: 10s\n  rules:\n  - { alert: High, " + fields + " }\n";

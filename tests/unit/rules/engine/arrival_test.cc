@@ -8,13 +8,11 @@
 namespace tocsin::rules {
 namespace {
 
+using testing::Group;
+using testing::kCpu;
 using testing::RuleWorld;
 
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
-
-std::string Group(const std::string& rules, const std::string& interval = "10s") {
-  return "groups:\n- name: g\n  interval: " + interval + "\n  rules:\n" + rules;
-}
+const std::string kHighSeldom = Group("  - { alert: High, expr: cpu > 80 }\n", "", "10m");
 
 double Iterations(RuleWorld& world, const std::string& group = "g") {
   return world.metrics()
@@ -27,7 +25,7 @@ double Iterations(RuleWorld& world, const std::string& group = "g") {
 TEST(OnArrivalTest, ACommitIsEvaluatedAtOnceAtItsOwnTime) {
   RuleWorld world;
   world.options().evaluation = EvaluationMode::kArrival;
-  world.Start(Group("  - { alert: High, expr: cpu > 80 }\n", "10m"));
+  world.Start(kHighSeldom);
   world.Run("7s");
   world.Set(kCpu, 90);
   const WallTime committed = world.clock().WallNow();
@@ -39,7 +37,7 @@ TEST(OnArrivalTest, ACommitIsEvaluatedAtOnceAtItsOwnTime) {
 TEST(OnArrivalTest, FurtherCommitsWithinTheWindowAreOneEvaluation) {
   RuleWorld world;
   world.options().evaluation = EvaluationMode::kArrival;
-  world.Start(Group("  - { alert: High, expr: cpu > 80 }\n", "10m"));
+  world.Start(kHighSeldom);
   world.Run("6s");
   world.Set(kCpu, 10);
   world.Run("0s");
@@ -57,7 +55,7 @@ TEST(OnArrivalTest, FurtherCommitsWithinTheWindowAreOneEvaluation) {
 TEST(OnArrivalTest, AtMostTenRunsPerIntervalBeyondTheSlots) {
   RuleWorld world;
   world.options().evaluation = EvaluationMode::kArrival;
-  world.Start(Group("  - { alert: High, expr: cpu > 80 }\n", "10m"));
+  world.Start(kHighSeldom);
   for (int i = 0; i < 590; ++i) {
     world.Run("1s");
     world.Set(kCpu, 10);
@@ -76,7 +74,7 @@ TEST(OnArrivalTest, AtMostTenRunsPerIntervalBeyondTheSlots) {
 TEST(OnArrivalTest, CommitsThatNoSelectorMatchesDoNotEvaluate) {
   RuleWorld world;
   world.options().evaluation = EvaluationMode::kArrival;
-  world.Start(Group("  - { alert: High, expr: 'cpu{job=\"pg\"} > 80' }\n", "10m"));
+  world.Start(Group("  - { alert: High, expr: 'cpu{job=\"pg\"} > 80' }\n", "", "10m"));
   world.Run("6s");
   world.Set(R"(memory{job="pg"})", 1);
   world.Set(R"(cpu{job="other"})", 99);
@@ -95,7 +93,7 @@ TEST(OnArrivalTest, RecordingRulesAreVisibleToTheEvaluationButStoredOnlyAtSlots)
   - { record: "job:cpu", expr: "sum by (job) (cpu)" }
   - { alert: High, expr: "job:cpu > 80" }
 )y",
-                    "4m"));
+                    "", "4m"));
   world.Run("6s");
   world.Set(kCpu, 90);
   world.Run("0s");
@@ -109,7 +107,7 @@ TEST(OnArrivalTest, RecordingRulesAreVisibleToTheEvaluationButStoredOnlyAtSlots)
 TEST(OnArrivalTest, AlertsAreStoredAtSlotsAndAtTransitionsOnly) {
   RuleWorld world;
   world.options().evaluation = EvaluationMode::kArrival;
-  world.Start(Group("  - { alert: High, expr: cpu > 80 }\n", "10m"));
+  world.Start(kHighSeldom);
   world.Run("6s");
   world.Set(kCpu, 90);
   world.Run("0s");
@@ -128,7 +126,7 @@ TEST(OnArrivalTest, WhatRulesWriteEvaluatesNoOtherGroup) {
   - { record: "job:cpu", expr: "sum by (job) (cpu)" }
   - { alert: High, expr: cpu > 80 }
 )y",
-                    "1m") +
+                    "", "1m") +
               R"y(
 - name: reader
   interval: 10m

@@ -9,14 +9,11 @@ namespace tocsin::rules {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Group;
+using testing::kCpu;
 using testing::RuleWorld;
 
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
 constexpr const char* kSlow = R"(slow{job="pg",instance="db1:5432"})";
-
-std::string Group(const std::string& rules, const std::string& head = "") {
-  return "groups:\n- name: g\n  interval: 10s\n" + head + "  rules:\n" + rules;
-}
 
 const std::string kHigh = Group("  - { alert: High, expr: cpu > 80 }\n");
 

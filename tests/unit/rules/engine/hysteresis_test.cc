@@ -9,13 +9,9 @@ namespace tocsin::rules {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Group;
+using testing::kCpu;
 using testing::RuleWorld;
-
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
-
-std::string Group(const std::string& rules) {
-  return "groups:\n- name: g\n  interval: 10s\n  rules:\n" + rules;
-}
 
 const std::string kHysteresis = Group(R"y(
   - { alert: High, expr: cpu > 80, annotations: { tocsin_resolve_when: cpu < 60, text: '{{ $value }}' } }

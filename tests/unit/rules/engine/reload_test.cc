@@ -9,15 +9,11 @@ namespace tocsin::rules {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Group;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kCpu;
 using testing::RuleWorld;
-
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
-
-std::string Group(const std::string& rules) {
-  return "groups:\n- name: g\n  interval: 10s\n  rules:\n" + rules;
-}
 
 const std::string kHigh = Group("  - { alert: High, expr: cpu > 80 }\n");
 

@@ -9,14 +9,10 @@
 namespace tocsin::rules {
 namespace {
 
+using testing::Group;
 using ::testing::HasSubstr;
+using testing::kCpu;
 using testing::RuleWorld;
-
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
-
-std::string Group(const std::string& rules) {
-  return "groups:\n- name: g\n  interval: 10s\n  rules:\n" + rules;
-}
 
 // The annotation of an alert that fires with the value 90.
 std::string Expanded(RuleWorld& world, const std::string& text) {

@@ -107,6 +107,15 @@ class SlowQuerier : public model::Querier {
   SimExecutors& executors_;
 };
 
+// What most rules here look at.
+inline constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
+
+// A file of one group, "g"; `head`: further lines of it.
+inline std::string Group(const std::string& rules, const std::string& head = "",
+                         const std::string& interval = "10s") {
+  return "groups:\n- name: g\n  interval: " + interval + "\n" + head + "  rules:\n" + rules;
+}
+
 class RuleWorld {
  public:
   static constexpr Millis kPoll{5000};

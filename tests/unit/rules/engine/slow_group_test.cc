@@ -11,9 +11,9 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::kCpu;
 using testing::RuleWorld;
 
-constexpr const char* kCpu = R"(cpu{job="pg",instance="db1:5432"})";
 constexpr const char* kMemory = R"(memory{job="pg",instance="db1:5432"})";
 constexpr const char* kSlow = R"(slow{job="pg",instance="db1:5432"})";
 

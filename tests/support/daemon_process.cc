@@ -1,5 +1,7 @@
 #include "tests/support/daemon_process.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +24,13 @@ json Data(const HttpResponse& response) {
 }  // namespace
 
 std::string TocsinProgram() { return TOCSIN_BINARY_DIR "/tocsin"; }
+
+FinishedProcess RunTocsin(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), TocsinProgram());
+  auto finished = RunProcess({.argv = std::move(arguments)});
+  EXPECT_TRUE(finished.ok()) << finished.error().message;
+  return finished.ok() ? *std::move(finished) : FinishedProcess{};
+}
 
 DaemonProcess::DaemonProcess()
     : folder_(std::make_unique<TemporaryFolder>()), port_(FreePort()), client_(clock_) {}

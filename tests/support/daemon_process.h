@@ -88,4 +88,7 @@ class DaemonProcess {
 // The path of the built program.
 std::string TocsinProgram();
 
+// Runs it with these arguments to its end. Fails the test if it cannot be run.
+FinishedProcess RunTocsin(std::vector<std::string> arguments);
+
 }  // namespace tocsin::testing

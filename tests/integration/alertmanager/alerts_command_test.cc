@@ -36,11 +36,8 @@ class AlertsCommandTest : public ::testing::Test {
   }
 
   FinishedProcess Run(std::vector<std::string> words) {
-    words.insert(words.begin(), TocsinProgram());
     words.push_back("--url=" + daemon_->Url(""));
-    auto finished = RunProcess({.argv = std::move(words)});
-    EXPECT_TRUE(finished.ok()) << finished.error().message;
-    return finished.ok() ? *finished : FinishedProcess{};
+    return RunTocsin(std::move(words));
   }
 
   // Each line up to its labels' end and its summary, without the time.

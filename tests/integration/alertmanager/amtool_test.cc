@@ -157,12 +157,9 @@ TEST_F(AmtoolTest, WhatTheShortFormStandsForIsAnAlertmanagersFile) {
   std::ofstream(folder_.File("tocsin.yaml"))
       << "notify: { slack: { webhook_url: 'http://127.0.0.1:1/' }, webhook: { url: "
          "'http://127.0.0.1:1/' } }\n";
-  ProcessOptions options;
-  options.argv = {TocsinProgram(), "check", "alerting", "--print", folder_.File("tocsin.yaml")};
-  options.output = folder_.File("printed");
-  const auto printed = RunProcess(options);
-  ASSERT_TRUE(printed.ok() && printed->status == 0);
-  std::ofstream(folder_.File("printed.yml")) << printed->output;
+  const auto printed = RunTocsin({"check", "alerting", "--print", folder_.File("tocsin.yaml")});
+  ASSERT_EQ(printed.status, 0) << printed.output;
+  std::ofstream(folder_.File("printed.yml")) << printed.output;
   const std::string checked = Amtool({"check-config", folder_.File("printed.yml")});
   EXPECT_THAT(checked, HasSubstr("1 inhibit rules"));
   EXPECT_THAT(checked, HasSubstr("2 receivers"));

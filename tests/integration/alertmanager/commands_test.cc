@@ -18,23 +18,12 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-FinishedProcess Tocsin(std::vector<std::string> words, const std::string& output) {
-  std::filesystem::remove(output);
-  ProcessOptions options;
-  options.argv = std::move(words);
-  options.argv.insert(options.argv.begin(), TocsinProgram());
-  options.output = output;
-  auto finished = RunProcess(options);
-  EXPECT_TRUE(finished.ok()) << finished.error().message;
-  return finished.ok() ? *finished : FinishedProcess{};
-}
-
 class CommandsTest : public ::testing::Test {
  protected:
   // With the daemon's address behind the words.
   FinishedProcess Ask(std::vector<std::string> words) {
     words.push_back("--url=" + url_);
-    return Tocsin(std::move(words), folder_.File("out"));
+    return RunTocsin(std::move(words));
   }
   std::string Good(std::vector<std::string> words) {
     const FinishedProcess finished = Ask(std::move(words));
@@ -110,56 +99,15 @@ TEST(ProtectedDaemonTest, ASilenceNeedsItsCredentials) {
       DaemonProcess::Start("rules: []\nweb: { bearer_token_file: " + folder.File("token") + " }\n");
   ASSERT_TRUE(started.ok()) << started.error().message;
   const std::string url = "--url=" + (*started)->Url("");
-  const auto refused = Tocsin({"silence", "add", "A", url}, folder.File("out"));
+  const auto refused = RunTocsin({"silence", "add", "A", url});
   EXPECT_EQ(refused.status, 1);
   EXPECT_THAT(refused.output, HasSubstr("wants credentials"));
   const std::string token = "--token-file=" + folder.File("token");
-  const auto added = Tocsin({"silence", "add", "A", url, token, "-c", "x"}, folder.File("out"));
+  const auto added = RunTocsin({"silence", "add", "A", url, token, "-c", "x"});
   EXPECT_EQ(added.status, 0) << added.output;
   const std::string id(TrimSpace(added.output));
   EXPECT_EQ(id.size(), 36u) << id;
-  EXPECT_EQ(Tocsin({"silence", "expire", id, url, token}, folder.File("out")).status, 0);
-}
-
-// What the daemon would refuse at its start is refused by the checks, at its place.
-class CheckAlertingTest : public ::testing::Test {
- protected:
-  // Of each subcommand that reads the files, and of the daemon itself: what it says.
-  void ExpectRefused(const std::string& why) {
-    std::ofstream(folder_.File("tocsin.yaml"))
-        << "listen: 127.0.0.1:0\nstorage: { path: " << folder_.File("state")
-        << " }\nrules: []\nalerting: " << folder_.File("alertmanager.yml") << "\n";
-    const std::string config = folder_.File("tocsin.yaml");
-    const std::string alerting = folder_.File("alertmanager.yml");
-    for (const std::vector<std::string>& words :
-         {std::vector<std::string>{"check", "alerting", alerting},
-          std::vector<std::string>{"check", "alerting", config},
-          std::vector<std::string>{"check", "config", config},
-          std::vector<std::string>{"run", "--config", config}}) {
-      const FinishedProcess finished = Tocsin(words, folder_.File("out"));
-      EXPECT_NE(finished.status, 0) << words[1];
-      EXPECT_THAT(finished.output, HasSubstr(why)) << words[1];
-    }
-  }
-  void Write(const std::string& slack, const std::string& top = {}) {
-    std::ofstream(folder_.File("alertmanager.yml"))
-        << top << "route: { receiver: chat }\nreceivers:\n- name: chat\n  slack_configs:\n"
-        << "  - api_url: 'http://127.0.0.1:1/'\n    text: '" << slack << "'\n";
-  }
-
-  TemporaryFolder folder_;
-};
-
-TEST_F(CheckAlertingTest, AnUnclosedActionInAReceiversText) {
-  Write("{{ .Status");
-  ExpectRefused(
-      "alertmanager.yml:6:11: receivers[0].slack_configs[0].text: template: :1: unclosed");
-}
-
-TEST_F(CheckAlertingTest, AnUnknownFunctionInATemplatesFile) {
-  std::ofstream(folder_.File("own.tmpl")) << "{{ define \"own\" }}\n{{ humanise 1 }}{{ end }}\n";
-  Write("fine", "templates: [ own.tmpl ]\n");
-  ExpectRefused("own.tmpl:2:1: function \"humanise\" not defined");
+  EXPECT_EQ(RunTocsin({"silence", "expire", id, url, token}).status, 0);
 }
 
 // A receiver with a webhook that works and a Slack that does not.
@@ -186,7 +134,7 @@ class NotifyTestCommandTest : public ::testing::Test {
         << "' } ]\n"
            "- name: nobody\n";
     words.insert(words.begin(), {"notify", "test", "-c", folder_.File("alertmanager.yml")});
-    return Tocsin(std::move(words), folder_.File("out"));
+    return RunTocsin(std::move(words));
   }
 
   HttpServer server_{[](const ServedRequest& request) {

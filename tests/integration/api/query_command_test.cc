@@ -16,13 +16,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-FinishedProcess Tocsin(std::vector<std::string> words) {
-  words.insert(words.begin(), TocsinProgram());
-  auto finished = RunProcess({.argv = std::move(words)});
-  EXPECT_TRUE(finished.ok()) << finished.error().message;
-  return finished.ok() ? *finished : FinishedProcess{};
-}
-
 void Write(const std::string& path, const std::string& text) {
   PosixFileSystem files;
   ASSERT_TRUE(files.WriteAtomically(path, text).ok());
@@ -38,7 +31,7 @@ class QueryCommandTest : public ::testing::Test {
 
   FinishedProcess Ask(std::vector<std::string> words) {
     words.insert(words.end(), {"--url", daemon_->Url("")});
-    return Tocsin(std::move(words));
+    return RunTocsin(std::move(words));
   }
 
   TemporaryFolder folder_;
@@ -145,7 +138,7 @@ TEST(UnixSocketTest, TheDaemonListensOnASocketThatItsGroupMayUse) {
     EXPECT_TRUE(process.ok());
     return *std::move(process);
   };
-  const auto ask = [&] { return Tocsin({"query", "40 + 2", "--url", "unix:" + socket}); };
+  const auto ask = [&] { return RunTocsin({"query", "40 + 2", "--url", "unix:" + socket}); };
 
   auto daemon = start("first");
   ASSERT_TRUE(WaitUntil([&] { return ask().output == "42\n"; })) << daemon->Output();

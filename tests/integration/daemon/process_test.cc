@@ -13,15 +13,6 @@ namespace {
 
 using std::chrono::seconds;
 
-FinishedProcess RunTocsin(std::vector<std::string> arguments) {
-  ProcessOptions options;
-  options.argv = {TocsinProgram()};
-  options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
-  auto finished = RunProcess(options);
-  EXPECT_TRUE(finished.ok()) << finished.error().message;
-  return *finished;
-}
-
 TEST(ProcessTest, ABrokenConfigurationIsRefusedWithAllItsErrorsAndExitTwo) {
   TemporaryFolder folder;
   PosixFileSystem files;

@@ -30,11 +30,10 @@ class DoctorTest : public ::testing::Test {
                                     ? "\nstorage: { path: " + folder_.File("data") + " }"
                                     : "";
     EXPECT_TRUE(files.WriteAtomically(path, config + storage + "\nrules: []\n").ok());
-    const auto run = RunProcess({.argv = {TocsinProgram(), "doctor", "--config", path, "--json"}});
-    EXPECT_TRUE(run.ok());
-    EXPECT_EQ(run->status, expected_status) << run->output;
-    const json report = json::parse(run->output, nullptr, false);
-    EXPECT_TRUE(report.is_object()) << run->output;
+    const auto run = RunTocsin({"doctor", "--config", path, "--json"});
+    EXPECT_EQ(run.status, expected_status) << run.output;
+    const json report = json::parse(run.output, nullptr, false);
+    EXPECT_TRUE(report.is_object()) << run.output;
     return report;
   }
 
@@ -181,21 +180,18 @@ TEST_F(DoctorTest, TheHostsOwnPartIsLookedAt) {
 TEST_F(DoctorTest, AWrongConfigurationIsAFindingAndAMissingOneWrongUse) {
   const json report = Examine("postgres: [ { name: primary, dns: x } ]");
   EXPECT_THAT(report.dump(), HasSubstr("did you mean \\\"dsn\\\""));
-  const auto missing =
-      RunProcess({.argv = {TocsinProgram(), "doctor", "--config", "/nowhere.yaml"}});
-  ASSERT_TRUE(missing.ok());
-  EXPECT_EQ(missing->status, 2) << missing->output;
+  const auto missing = RunTocsin({"doctor", "--config", "/nowhere.yaml"});
+  EXPECT_EQ(missing.status, 2) << missing.output;
 }
 
 TEST_F(DoctorTest, ForAPersonItIsPlainTextWithoutColourWhereThatIsNoTerminal) {
   PosixFileSystem files;
   const std::string path = folder_.File("tocsin.yaml");
   ASSERT_TRUE(files.WriteAtomically(path, "storage: { path: " + folder_.path() + " }\n").ok());
-  const auto run = RunProcess({.argv = {TocsinProgram(), "doctor", "--config", path}});
-  ASSERT_TRUE(run.ok());
-  EXPECT_THAT(run->output, HasSubstr("warning  receivers: no alert is told to anybody"));
-  EXPECT_THAT(run->output, HasSubstr("to mend it: notify:"));
-  EXPECT_THAT(run->output, Not(HasSubstr("\033")));
+  const std::string output = RunTocsin({"doctor", "--config", path}).output;
+  EXPECT_THAT(output, HasSubstr("warning  receivers: no alert is told to anybody"));
+  EXPECT_THAT(output, HasSubstr("to mend it: notify:"));
+  EXPECT_THAT(output, Not(HasSubstr("\033")));
 }
 
 }  // namespace

@@ -110,15 +110,9 @@ TEST_F(DaemonMailTest, TheCommandLineKnowsIt) {
   SmtpServer server(Server());
   std::ofstream(folder_.File("am.yml")) << Config(server);
   const auto run = [&](std::vector<std::string> words) {
-    ProcessOptions options;
-    options.output = folder_.File("out");
-    std::filesystem::remove(options.output);
-    options.argv = {TocsinProgram()};
-    options.argv.insert(options.argv.end(), words.begin(), words.end());
-    auto finished = RunProcess(options);
-    EXPECT_TRUE(finished.ok()) << finished.error().message;
-    EXPECT_THAT(finished->output, Not(HasSubstr(kPassword)));
-    return *finished;
+    auto finished = RunTocsin(std::move(words));
+    EXPECT_THAT(finished.output, Not(HasSubstr(kPassword)));
+    return finished;
   };
   EXPECT_EQ(run({"check", "alerting", folder_.File("am.yml")}).status, 0);
   const auto printed = run({"check", "alerting", "--print", folder_.File("am.yml")});

@@ -66,13 +66,9 @@ class MailDifferencesTest : public ::testing::Test {
   // What `tocsin check alerting` says of it, which is that it is wrong.
   std::string Refusal(const std::string& config) {
     std::ofstream(folder_.File("am.yml")) << config;
-    ProcessOptions options;
-    options.output = folder_.File("out");
-    options.argv = {TocsinProgram(), "check", "alerting", folder_.File("am.yml")};
-    const auto finished = RunProcess(options);
-    EXPECT_TRUE(finished.ok());
-    EXPECT_EQ(finished->status, 1) << finished->output;
-    return finished->output;
+    const auto finished = RunTocsin({"check", "alerting", folder_.File("am.yml")});
+    EXPECT_EQ(finished.status, 1) << finished.output;
+    return finished.output;
   }
 
   static std::size_t Count(const std::string& text, const std::string& word) {

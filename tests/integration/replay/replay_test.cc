@@ -41,10 +41,8 @@ class ReplayCommandTest : public ::testing::Test {
   }
 
   FinishedProcess Run(std::vector<std::string> words) {
-    words.insert(words.begin(), {TocsinProgram(), "replay"});
-    auto run = RunProcess({.argv = std::move(words)});
-    EXPECT_TRUE(run.ok());
-    return run.ok() ? *run : FinishedProcess{};
+    words.insert(words.begin(), "replay");
+    return RunTocsin(std::move(words));
   }
 
   json Replay(std::vector<std::string> words, int expected_status) {

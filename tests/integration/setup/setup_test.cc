@@ -25,10 +25,8 @@ using ::testing::Not;
 class SetupTest : public ::testing::Test {
  protected:
   FinishedProcess Setup(std::vector<std::string> words) {
-    words.insert(words.begin(), {TocsinProgram(), "setup"});
-    auto run = RunProcess({.argv = std::move(words)});
-    EXPECT_TRUE(run.ok());
-    return run.ok() ? *run : FinishedProcess{};
+    words.insert(words.begin(), "setup");
+    return RunTocsin(std::move(words));
   }
 
   std::string Read(const std::string& path) {

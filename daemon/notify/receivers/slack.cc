@@ -28,28 +28,25 @@ class SlackReceiver : public Receiver {
   EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
     TextExpander text(*templates_, notification, occasion.now);
     ordered_json body;
-    const auto add = [&](ordered_json& into, const char* key, const std::string& value) {
-      if (!value.empty()) into[key] = value;
-    };
-    add(body, "channel", text.Expand(settings_.channel));
-    add(body, "username", text.Expand(settings_.username));
-    add(body, "icon_emoji", text.Expand(settings_.icon_emoji));
-    add(body, "icon_url", text.Expand(settings_.icon_url));
+    AddUnlessEmpty(body, "channel", text.Expand(settings_.channel));
+    AddUnlessEmpty(body, "username", text.Expand(settings_.username));
+    AddUnlessEmpty(body, "icon_emoji", text.Expand(settings_.icon_emoji));
+    AddUnlessEmpty(body, "icon_url", text.Expand(settings_.icon_url));
     if (settings_.link_names) body["link_names"] = true;
-    add(body, "text", text.Expand(settings_.message_text, kMaxMessageRunes, "text"));
+    AddUnlessEmpty(body, "text", text.Expand(settings_.message_text, kMaxMessageRunes, "text"));
     ordered_json attachment;
-    attachment["title"] = text.Expand(settings_.title, kMaxTitleRunes, "title");
-    add(attachment, "title_link", text.Expand(settings_.title_link));
-    add(attachment, "pretext", text.Expand(settings_.pretext, kMaxTextRunes, "pretext"));
+    AddUnlessEmpty(attachment, "title", text.Expand(settings_.title, kMaxTitleRunes, "title"));
+    AddUnlessEmpty(attachment, "title_link", text.Expand(settings_.title_link));
+    AddUnlessEmpty(attachment, "pretext", text.Expand(settings_.pretext, kMaxTextRunes, "pretext"));
     attachment["text"] = text.Expand(settings_.text, kMaxTextRunes, "text");
     attachment["fallback"] = text.Expand(settings_.fallback, kMaxMessageRunes, "fallback");
     attachment["callback_id"] = text.Expand(settings_.callback_id);
     AddFields(text, attachment);
     AddActions(text, attachment);
-    add(attachment, "image_url", text.Expand(settings_.image_url));
-    add(attachment, "thumb_url", text.Expand(settings_.thumb_url));
+    AddUnlessEmpty(attachment, "image_url", text.Expand(settings_.image_url));
+    AddUnlessEmpty(attachment, "thumb_url", text.Expand(settings_.thumb_url));
     attachment["footer"] = text.Expand(settings_.footer);
-    add(attachment, "color", text.Expand(settings_.color));
+    AddUnlessEmpty(attachment, "color", text.Expand(settings_.color));
     if (!settings_.mrkdwn_in.empty()) attachment["mrkdwn_in"] = settings_.mrkdwn_in;
     body["attachments"] = ordered_json::array({std::move(attachment)});
     const std::string json = body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -96,11 +93,15 @@ class SlackReceiver : public Receiver {
     return settings_.app_token.empty() ? settings_.api_url.Reveal() : settings_.app_url;
   }
 
+  static void AddUnlessEmpty(ordered_json& into, const char* key, std::string value) {
+    if (!value.empty()) into[key] = std::move(value);
+  }
+
   void AddFields(TextExpander& text, ordered_json& attachment) const {
     for (const SlackField& field : settings_.fields) {
       ordered_json entry;
-      entry["title"] = text.Expand(field.title);
-      entry["value"] = text.Expand(field.value, kMaxFieldRunes, "field");
+      AddUnlessEmpty(entry, "title", text.Expand(field.title));
+      AddUnlessEmpty(entry, "value", text.Expand(field.value, kMaxFieldRunes, "field"));
       entry["short"] = field.is_short.value_or(settings_.short_fields);
       attachment["fields"].push_back(std::move(entry));
     }
@@ -109,22 +110,18 @@ class SlackReceiver : public Receiver {
   void AddActions(TextExpander& text, ordered_json& attachment) const {
     for (const SlackAction& action : settings_.actions) {
       ordered_json entry;
-      const auto add = [&](ordered_json& into, const char* key, const std::string& value) {
-        std::string expanded = text.Expand(value);
-        if (!expanded.empty()) into[key] = std::move(expanded);
-      };
-      entry["type"] = text.Expand(action.type);
-      entry["text"] = text.Expand(action.text);
-      add(entry, "url", action.url);
-      add(entry, "style", action.style);
-      add(entry, "name", action.name);
-      add(entry, "value", action.value);
+      AddUnlessEmpty(entry, "type", text.Expand(action.type));
+      AddUnlessEmpty(entry, "text", text.Expand(action.text));
+      AddUnlessEmpty(entry, "url", text.Expand(action.url));
+      AddUnlessEmpty(entry, "style", text.Expand(action.style));
+      AddUnlessEmpty(entry, "name", text.Expand(action.name));
+      AddUnlessEmpty(entry, "value", text.Expand(action.value));
       if (action.confirm) {
         ordered_json confirm;
-        confirm["text"] = text.Expand(action.confirm->text);
-        add(confirm, "title", action.confirm->title);
-        add(confirm, "ok_text", action.confirm->ok_text);
-        add(confirm, "dismiss_text", action.confirm->dismiss_text);
+        AddUnlessEmpty(confirm, "text", text.Expand(action.confirm->text));
+        AddUnlessEmpty(confirm, "title", text.Expand(action.confirm->title));
+        AddUnlessEmpty(confirm, "ok_text", text.Expand(action.confirm->ok_text));
+        AddUnlessEmpty(confirm, "dismiss_text", text.Expand(action.confirm->dismiss_text));
         entry["confirm"] = std::move(confirm);
       }
       attachment["actions"].push_back(std::move(entry));

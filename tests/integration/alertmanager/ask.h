@@ -37,13 +37,14 @@ class Asker {
   CurlHttpClient client_{clock_};
 };
 
-// Tocsin that polls nothing and notifies as `alertmanager_yml` says.
+// Tocsin that polls nothing and notifies as `alertmanager_yml` says; `more` are further
+// lines of its own configuration.
 class AlertmanagerInTocsin {
  public:
-  explicit AlertmanagerInTocsin(const std::string& alertmanager_yml) {
+  explicit AlertmanagerInTocsin(const std::string& alertmanager_yml, const std::string& more = "") {
     std::ofstream(folder_.File("alertmanager.yml")) << alertmanager_yml;
-    auto started =
-        DaemonProcess::Start("rules: []\nalerting: " + folder_.File("alertmanager.yml") + "\n");
+    auto started = DaemonProcess::Start("rules: []\nalerting: " + folder_.File("alertmanager.yml") +
+                                        "\n" + more);
     EXPECT_TRUE(started.ok()) << started.error().message;
     if (started.ok()) daemon_ = *std::move(started);
   }

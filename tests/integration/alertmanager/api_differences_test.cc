@@ -1,11 +1,11 @@
 // What differs on purpose: the rows of README's table about the API.
 
-#include "tests/integration/alertmanager/side_by_side.h"
+#include "tests/integration/alertmanager/api_side_by_side.h"
 
 namespace tocsin::testing {
 namespace {
 
-TEST_F(SideBySideTest, WhatIsTakenDiffers) {
+TEST_F(ApiSideBySideTest, WhatIsTakenDiffers) {
   const json taken{{"status", 200}, {"body", ""}};
   const json refused{{"status", 400}, {"text", true}};
   // A flag that is neither true nor false: not silently false.
@@ -47,7 +47,7 @@ double Rejected(const std::string& url) {
   return ParseDouble(page.substr(value, page.find('\n', value) - value)).value_or(-1);
 }
 
-TEST_F(SideBySideTest, OfTooManyAlertsTheLastAreLeftOutAndCounted) {
+TEST_F(ApiSideBySideTest, OfTooManyAlertsTheLastAreLeftOutAndCounted) {
   const json taken{{"status", 200}, {"body", ""}};
   for (int first = 0; first < 40'000; first += 2'000) {
     const std::string posted = ManyAlerts(2'000, first, 1);
@@ -59,7 +59,7 @@ TEST_F(SideBySideTest, OfTooManyAlertsTheLastAreLeftOutAndCounted) {
   EXPECT_TRUE(WaitUntil([&] { return Rejected(ours_side_.url) == 3; }));
 }
 
-TEST_F(SideBySideTest, AndOfTooLargeOnes) {
+TEST_F(ApiSideBySideTest, AndOfTooLargeOnes) {
   const json taken{{"status", 200}, {"body", ""}};
   constexpr std::size_t kLarge = 60 << 10;
   // 1,050 of them are 61.5 MiB.
@@ -73,7 +73,7 @@ TEST_F(SideBySideTest, AndOfTooLargeOnes) {
   EXPECT_TRUE(WaitUntil([&] { return Rejected(ours_side_.url) > 1; }));
 }
 
-TEST_F(SideBySideTest, TimesDiffer) {
+TEST_F(ApiSideBySideTest, TimesDiffer) {
   const auto alert = [&](Side& side, const std::string& filter) {
     return side.normal.Of(asker_.Ask("GET", side.url + "/api/v2/alerts?filter=" + filter).body)[0];
   };
@@ -91,7 +91,7 @@ TEST_F(SideBySideTest, TimesDiffer) {
   EXPECT_EQ(alert(ours_side_, "alertname%3DAhead")["startsAt"], "now+0m");
 }
 
-TEST_F(SideBySideTest, WhatIsShownDiffers) {
+TEST_F(ApiSideBySideTest, WhatIsShownDiffers) {
   Same("POST", "/api/v2/alerts",
        R"([{"labels":{"alertname":"Late","team":"night"},"annotations":{"empty":"","full":"x"}}])");
   const json theirs = asker_.Json(theirs_side_.url + "/api/v2/alerts")[0];

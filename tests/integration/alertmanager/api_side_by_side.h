@@ -80,7 +80,7 @@ class Normal {
   std::map<std::string, std::size_t> ids_;
 };
 
-class SideBySideTest : public ::testing::Test {
+class ApiSideBySideTest : public ::testing::Test {
  protected:
   struct Side {
     std::string url;

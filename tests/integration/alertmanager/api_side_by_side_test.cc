@@ -1,6 +1,6 @@
 // The same requests to Debian's Alertmanager 0.25 and to Tocsin: the same answers.
 
-#include "tests/integration/alertmanager/side_by_side.h"
+#include "tests/integration/alertmanager/api_side_by_side.h"
 
 namespace tocsin::testing {
 namespace {
@@ -31,7 +31,7 @@ constexpr const char* kNoSlow =
     R"({"name":"alertname","value":"S.ow","isRegex":true,"isEqual":false})";
 constexpr const char* kDatabase = R"({"name":"team","value":"d.","isRegex":true,"isEqual":true})";
 
-TEST_F(SideBySideTest, AlertsAndGroups) {
+TEST_F(ApiSideBySideTest, AlertsAndGroups) {
   for (const char* path : {"/api/v2/receivers", "/api/v2/alerts", "/api/v2/alerts/groups"}) {
     Same("GET", path);
   }
@@ -63,7 +63,7 @@ TEST_F(SideBySideTest, AlertsAndGroups) {
   }
 }
 
-TEST_F(SideBySideTest, AlertsThatAreSentAgain) {
+TEST_F(ApiSideBySideTest, AlertsThatAreSentAgain) {
   const auto send = [&](const std::string& times) {
     Same("POST", "/api/v2/alerts", R"([{"labels":{"alertname":"Again"})" + times + "}]");
     Same("GET", "/api/v2/alerts");
@@ -80,7 +80,7 @@ TEST_F(SideBySideTest, AlertsThatAreSentAgain) {
   Same("POST", "/api/v2/alerts", "null");
 }
 
-TEST_F(SideBySideTest, Silences) {
+TEST_F(ApiSideBySideTest, Silences) {
   Same("GET", "/api/v2/silences");
   Same("POST", "/api/v2/alerts", PostedAlerts());
   Same("POST", "/api/v2/silences", PostedSilence(kPlain));
@@ -122,7 +122,7 @@ TEST_F(SideBySideTest, Silences) {
   Same("GET", "/api/v2/silences");
 }
 
-TEST_F(SideBySideTest, WhatIsWrong) {
+TEST_F(ApiSideBySideTest, WhatIsWrong) {
   for (const char* body : {
            R"([{"labels":{}}])",
            R"([{"annotations":{"a":"b"}}])",

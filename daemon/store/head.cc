@@ -256,11 +256,16 @@ std::uint64_t Head::directory_version() const {
   return directory_version_;
 }
 
-std::optional<std::int64_t> Head::Read(const Series& series, const Series* soon,
-                                       model::TimeRange range, model::SampleColumns& out) const {
+std::optional<std::int64_t> Head::Read(const Series& series, Ahead ahead, model::TimeRange range,
+                                       model::SampleColumns& out) const {
   Mutex& mutex = StripeOf(SlotOf(series.ref_id()));
   MutexLock stripe(mutex);
-  if (soon != nullptr && &StripeOf(SlotOf(soon->ref_id())) == &mutex) soon->FetchSamples();
+  // Another stripe's would need its lock.
+  const auto is_ours = [&](const Series* other) {
+    return other != nullptr && &StripeOf(SlotOf(other->ref_id())) == &mutex;
+  };
+  if (is_ours(ahead.later)) ahead.later->FetchChunkList();
+  if (is_ours(ahead.soon)) ahead.soon->FetchSamples(range.from_ms);
   if (series.has_history() && !series.MemoryCovers(range.from_ms)) {
     const std::int64_t memory_from_ms = series.memory_from_ms();
     if (range.from_ms < memory_from_ms && series.first_ms() < memory_from_ms) {
@@ -271,11 +276,8 @@ std::optional<std::int64_t> Head::Read(const Series& series, const Series* soon,
   return std::nullopt;
 }
 
-bool Head::ReadLastOfTail(const Series& series, const Series* soon, model::TimeRange range,
-                          model::Sample& out) const {
-  Mutex& mutex = StripeOf(SlotOf(series.ref_id()));
-  MutexLock stripe(mutex);
-  if (soon != nullptr && &StripeOf(SlotOf(soon->ref_id())) == &mutex) soon->Fetch();
+bool Head::ReadLastOfTail(const Series& series, model::TimeRange range, model::Sample& out) const {
+  MutexLock stripe(StripeOf(SlotOf(series.ref_id())));
   return series.ReadLastOfTail(range, out);
 }
 

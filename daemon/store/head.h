@@ -117,15 +117,19 @@ class Head {
   Selected Select(const std::vector<model::Matcher>& matchers, model::TimeRange range) const;
   std::uint64_t directory_version() const;
 
+  // Series that will be read next; or null.
+  struct Ahead {
+    const Series* soon = nullptr;
+    const Series* later = nullptr;
+  };
+
   // Appends the series' samples in memory within `range`, unless history must be
-  // read first: then returns the time before which, and appends nothing. `soon`: a
-  // series that will be read soon, or null.
-  std::optional<std::int64_t> Read(const Series& series, const Series* soon, model::TimeRange range,
+  // read first: then returns the time before which, and appends nothing.
+  std::optional<std::int64_t> Read(const Series& series, Ahead ahead, model::TimeRange range,
                                    model::SampleColumns& out) const;
 
   // As Series::ReadLastOfTail.
-  bool ReadLastOfTail(const Series& series, const Series* soon, model::TimeRange range,
-                      model::Sample& out) const;
+  bool ReadLastOfTail(const Series& series, model::TimeRange range, model::Sample& out) const;
 
   // Names, or values of a name, from the index alone. Unsorted.
   std::vector<std::string> LabelNames() const;

@@ -24,7 +24,7 @@ Result<> StoreSelection::Read(std::size_t series, model::TimeRange range,
   range.to_ms = std::min(range.to_ms, selected_.until_ms[series]);
   // Chunks may leave memory while history is read; then history has them too.
   while (range.from_ms <= range.to_ms) {
-    const auto memory_from_ms = head_.Read(in_head, Soon(series), range, out);
+    const auto memory_from_ms = head_.Read(in_head, FetchAhead(series), range, out);
     if (!memory_from_ms.has_value()) return {};
     const std::int64_t until_ms = std::min(range.to_ms, *memory_from_ms - 1);
     TOCSIN_RETURN_IF_ERROR(
@@ -39,7 +39,8 @@ Result<bool> StoreSelection::ReadLast(std::size_t series, model::TimeRange range
                                       model::Sample& out) const {
   if (series < selected_.series.size()) {
     range.to_ms = std::min(range.to_ms, selected_.until_ms[series]);
-    if (head_.ReadLastOfTail(*selected_.series[series], Soon(series), range, out)) return true;
+    FetchAhead(series);
+    if (head_.ReadLastOfTail(*selected_.series[series], range, out)) return true;
   }
   return Selection::ReadLast(series, range, out);
 }

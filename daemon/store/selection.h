@@ -37,10 +37,17 @@ class StoreSelection : public model::Selection {
                         model::Sample& out) const override;
 
  private:
-  // A series of the head to be drawn into the cache while `series` is read; or null.
-  const Series* Soon(std::size_t series) const {
-    constexpr std::size_t kAhead = 4;
-    return series + kAhead < selected_.series.size() ? selected_.series[series + kAhead] : nullptr;
+  // What is to be drawn into the cache while `series` is read: first an object, then the
+  // list that it points to, then what that points to.
+  Head::Ahead FetchAhead(std::size_t series) const {
+    constexpr std::size_t kSoon = 4;
+    constexpr std::size_t kLater = 8;
+    constexpr std::size_t kFar = 12;
+    const auto at = [this](std::size_t index) {
+      return index < selected_.series.size() ? selected_.series[index] : nullptr;
+    };
+    if (const Series* far = at(series + kFar)) far->Fetch();
+    return {at(series + kSoon), at(series + kLater)};
   }
 
   const Head& head_;

@@ -27,6 +27,13 @@ std::size_t RoomFor(std::size_t size) { return (size + 8 + 15) / 16 * 16 - 8; }
 // The series of one target shall not all be sealed in the same commit.
 constexpr std::size_t kSealSpread = 16;
 
+void FetchLines(std::string_view bytes) {
+  constexpr std::size_t kLineBytes = 64;
+  for (std::size_t at = 0; at < bytes.size(); at += kLineBytes) {
+    __builtin_prefetch(bytes.data() + at);
+  }
+}
+
 // An encoding that was extended is not quite as small as one made at once: at these
 // counts it is made anew, when there are enough samples to know their nature.
 constexpr std::array<std::size_t, 2> kEncodeAnewAt = {16, 48};
@@ -190,15 +197,13 @@ void Series::FetchForAppend() const {
   if (TailIsFull()) FetchOpenChunk();
 }
 
-void Series::FetchSamples() const {
+void Series::FetchSamples(std::int64_t from_ms) const {
   labels_.Fetch();
   FetchOpenChunk();
+  if (!OpenChunkCovers(from_ms) && !chunks_.empty()) FetchLines((chunks_.end() - 1)->bytes());
 }
 
-void Series::FetchOpenChunk() const {
-  constexpr std::size_t kLineBytes = 64;
-  for (std::size_t at = 0; at < open_size_; at += kLineBytes) __builtin_prefetch(open_.get() + at);
-}
+void Series::FetchOpenChunk() const { FetchLines(open_bytes()); }
 
 std::int64_t Series::memory_from_ms() const {
   if (!chunks_.empty()) return chunks_.front().first_ms();

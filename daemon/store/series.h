@@ -84,7 +84,7 @@ class Series {
   bool ReadLastOfTail(model::TimeRange range, model::Sample& out) const;
 
   // Hints that the series, or what an append to it or a read of its samples uses, is
-  // wanted soon. The latter two read the series: under its lock.
+  // wanted soon. All but the first read the series: under its lock.
   void Fetch() const {
     constexpr std::size_t kLineBytes = 64;
     for (std::size_t at = 0; at < sizeof(Series); at += kLineBytes) {
@@ -92,7 +92,8 @@ class Series {
     }
   }
   void FetchForAppend() const;
-  void FetchSamples() const;
+  void FetchChunkList() const { chunks_.Fetch(); }
+  void FetchSamples(std::int64_t from_ms) const;  // After FetchChunkList(), it does not wait.
 
   bool ever_had_samples() const { return first_ms_ <= last_ms_; }
   std::int64_t first_ms() const { return first_ms_; }  // History's included.

@@ -18,22 +18,28 @@ Grouping Grouping::ByAllBut(std::string name) {
   return grouping;
 }
 
-// Names and values of the labels that count; both are sorted, so one pass does.
+// Names and values of the labels that count.
 void Grouping::MakeKey(const model::Labels& labels) {
   key_.clear();
-  if (keep_ && names_.empty()) return;
-  std::size_t next = 0;
-  const std::size_t size = labels.size();
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto [name, value] = labels[i];
-    while (next < names_.size() && names_[next] < name) ++next;
-    const bool named = next < names_.size() && names_[next] == name;
-    if (named != keep_) continue;
-    key_ += name;
-    key_ += '\xff';
-    key_ += value;
-    key_ += '\xff';
+  if (keep_) {
+    // Few, mostly: equality of names costs less than their order.
+    for (const std::string& name : names_) AddToKey({name, labels.Get(name)});
+    return;
   }
+  // Both are sorted, so one pass does.
+  std::size_t next = 0;
+  for (const model::LabelView label : labels) {
+    while (next < names_.size() && names_[next] < label.first) ++next;
+    if (next == names_.size() || names_[next] != label.first) AddToKey(label);
+  }
+}
+
+void Grouping::AddToKey(model::LabelView label) {
+  if (label.second.empty()) return;
+  key_ += label.first;
+  key_ += '\xff';
+  key_ += label.second;
+  key_ += '\xff';
 }
 
 std::size_t Grouping::Find(const model::Labels& labels) {

@@ -40,6 +40,7 @@ class Grouping {
 
   Grouping() = default;
   void MakeKey(const model::Labels& labels);
+  void AddToKey(model::LabelView label);
 
   bool keep_ = false;
   std::vector<std::string> names_;  // Sorted.

@@ -17,6 +17,7 @@
 #include "daemon/api/endpoints.h"
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
+#include "daemon/base/http_client.h"
 #include "daemon/base/internet_date.h"
 
 namespace tocsin::api {
@@ -44,7 +45,8 @@ std::string AllowedMethods(std::string_view methods, bool with_options) {
 }
 
 bool IsForm(const httplib::Request& request) {
-  return request.get_header_value("Content-Type").starts_with("application/x-www-form-urlencoded");
+  return request.is_multipart_form_data() ||
+         request.get_header_value("Content-Type").starts_with("application/x-www-form-urlencoded");
 }
 
 }  // namespace
@@ -157,7 +159,7 @@ class HttpServer::Rep {
     std::string body;
     std::size_t received = 0;
     // The library's own limit does not see chunked bodies.
-    const bool whole = read([&](const char* bytes, std::size_t size) {
+    const auto take = [&](const char* bytes, std::size_t size) {
       received += size;
       if (received > limit) {
         body = std::string();  // Gives the memory back.
@@ -165,7 +167,17 @@ class HttpServer::Rep {
         body.append(bytes, size);
       }
       return received <= limit + kMaxDiscardedBytes;
-    });
+    };
+    // The library hands on the parts of such a form, never their text: as an encoded form then.
+    const auto part = [&](const httplib::MultipartFormData& field) {
+      const std::string begin = (received == 0 ? "" : "&") + PercentEncode(field.name) + "=";
+      return take(begin.data(), begin.size());
+    };
+    const auto take_encoded = [&](const char* bytes, std::size_t size) {
+      const std::string encoded = PercentEncode(std::string(bytes, size));
+      return take(encoded.data(), encoded.size());
+    };
+    const bool whole = request.is_multipart_form_data() ? read(part, take_encoded) : read(take);
     if (routed.refusal) {
       AllowOrigin(routed.request, response);
       Write(*std::move(routed.refusal), response);

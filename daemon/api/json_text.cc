@@ -107,20 +107,38 @@ void AppendJsonLabels(const model::Labels& labels, std::string& out) {
   out += '}';
 }
 
-void AppendJsonSample(std::int64_t time_ms, double value, std::string& out) {
-  out += '[';
+namespace {
+
+// Seconds, as JavaScript would write them.
+void AppendSeconds(std::int64_t time_ms, std::string& out) {
   std::array<char, 24> digits;
-  const std::int64_t magnitude = time_ms < 0 ? -time_ms : time_ms;
+  const std::uint64_t magnitude =
+      time_ms < 0 ? 0 - static_cast<std::uint64_t>(time_ms) : static_cast<std::uint64_t>(time_ms);
   if (time_ms < 0) out += '-';
   const auto [end, error] =
       std::to_chars(digits.data(), digits.data() + digits.size(), magnitude / 1000);
   out.append(digits.data(), end);
-  if (const std::int64_t fraction = magnitude % 1000; fraction != 0) {
+  if (const std::uint64_t fraction = magnitude % 1000; fraction != 0) {
     out += '.';
     out += static_cast<char>('0' + fraction / 100);
     if (fraction % 100 != 0) out += static_cast<char>('0' + fraction / 10 % 10);
     if (fraction % 10 != 0) out += static_cast<char>('0' + fraction % 10);
   }
+}
+
+}  // namespace
+
+void AppendJsonScalar(std::int64_t time_ms, double value, std::string& out) {
+  out += '[';
+  AppendSeconds(time_ms, out);
+  out += ",\"";
+  AppendPlainDouble(value, out);
+  out += "\"]";
+}
+
+void AppendJsonSample(std::int64_t time_ms, double value, std::string& out) {
+  out += '[';
+  AppendSeconds(time_ms, out);
   out += ",\"";
   AppendDouble(value, out);
   out += "\"]";

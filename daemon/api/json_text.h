@@ -22,6 +22,8 @@ void AppendJsonNumber(double value, std::string& out);  // A JSON number; NaN be
 void AppendJsonLabels(const model::Labels& labels, std::string& out);  // {"a":"b"}
 // [1435781451.781,"1.5"]
 void AppendJsonSample(std::int64_t time_ms, double value, std::string& out);
+// The same of a scalar, whose value never has an exponent.
+void AppendJsonScalar(std::int64_t time_ms, double value, std::string& out);
 // "2026-11-23T06:36:12.667Z"; Go's zero time for WallTime().
 void AppendJsonTime(WallTime time, std::string& out);
 

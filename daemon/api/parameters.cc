@@ -12,10 +12,13 @@ namespace tocsin::api {
 namespace {
 
 constexpr double kMaxMillis = 9.2e18;
+constexpr double kMaxSeconds = kMaxMillis / 1000;
 
 // The ends of time as Go prints them: what clients send that mean "no limit".
 constexpr std::string_view kEarliest = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kLatest = "292277025-08-18T07:12:54.999999999Z";
+constexpr std::int64_t kEarliestMillis = -9'223'309'901'257'974'000;
+constexpr std::int64_t kLatestMillis = 9'223'309'901'257'974'999;
 
 Error Invalid(std::string message) { return Error{ErrorCode::kInvalidArgument, message}; }
 
@@ -103,13 +106,15 @@ std::string Request::Header(std::string_view name) const {
 }
 
 Result<std::int64_t> ParseApiTime(std::string_view text) {
-  if (const auto seconds = ParseDouble(text); seconds && std::isfinite(*seconds)) {
-    const double millis = std::round(*seconds * 1000);
-    if (std::fabs(millis) < kMaxMillis) return static_cast<std::int64_t>(millis);
+  if (const auto seconds = ParseDouble(text); seconds && std::fabs(*seconds) < kMaxSeconds) {
+    // The fraction is rounded by itself, as upstream does: of a sum "1.0005" would go up.
+    double whole = 0;
+    const double fraction = std::modf(*seconds, &whole);
+    return static_cast<std::int64_t>(whole) * 1000 + std::llround(fraction * 1000);
   }
   if (const auto time = ParseTime(text); time.ok()) return ToUnixMillis(*time);
-  if (text == kEarliest) return std::numeric_limits<std::int64_t>::min();
-  if (text == kLatest) return std::numeric_limits<std::int64_t>::max();
+  if (text == kEarliest) return kEarliestMillis;
+  if (text == kLatest) return kLatestMillis;
   return Invalid("cannot parse \"" + std::string(text) + "\" to a valid timestamp");
 }
 

@@ -43,7 +43,7 @@ struct ResultText {
   std::string& out;
 
   void operator()(const promql::Scalar& scalar) {
-    AppendJsonSample(scalar.time_ms, scalar.value, out);
+    AppendJsonScalar(scalar.time_ms, scalar.value, out);
   }
   void operator()(const promql::String& string) {
     out += '[';

@@ -38,6 +38,13 @@ void AppendLarge(double value, std::string& out) {
   out.append(static_cast<std::size_t>(exponent - digits), '0');
 }
 
+// A number that is finite, in one of to_chars' forms.
+void AppendDigits(double value, std::chars_format form, std::string& out) {
+  std::array<char, 400> digits;  // The least double has 324 places.
+  out.append(digits.data(),
+             std::to_chars(digits.data(), digits.data() + digits.size(), value, form).ptr);
+}
+
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
            return (x >= 'A' && x <= 'Z' ? x - 'A' + 'a' : x) == y;
@@ -150,24 +157,23 @@ std::optional<std::int64_t> ParseInt(std::string_view text) {
   return value;
 }
 
-void AppendDouble(double value, std::string& out) {
+void AppendPlainDouble(double value, std::string& out) {
   if (std::isnan(value)) {
     out += "NaN";
-    return;
-  }
-  if (std::isinf(value)) {
+  } else if (std::isinf(value)) {
     out += value > 0 ? "+Inf" : "-Inf";
-    return;
+  } else if (std::fabs(value) >= kFirstInexact) {
+    AppendLarge(value, out);
+  } else {
+    AppendDigits(value, std::chars_format::fixed, out);
   }
-  // Plain digits below 10^21, as Go prints floats; an exponent beyond or for tiny ones.
+}
+
+void AppendDouble(double value, std::string& out) {
   const double magnitude = std::fabs(value);
-  const bool plain = value == 0 || (magnitude >= 1e-6 && magnitude < 1e21);
-  if (plain && magnitude >= kFirstInexact) return AppendLarge(value, out);
-  std::array<char, 64> digits;
-  const auto [end, error] =
-      std::to_chars(digits.data(), digits.data() + digits.size(), value,
-                    plain ? std::chars_format::fixed : std::chars_format::scientific);
-  out.append(digits.data(), end);
+  const bool tiny = magnitude > 0 && magnitude < 1e-6;
+  if (!tiny && !(magnitude >= 1e21 && std::isfinite(value))) return AppendPlainDouble(value, out);
+  AppendDigits(value, std::chars_format::scientific, out);
 }
 
 std::string FormatDouble(double value) {

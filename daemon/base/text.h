@@ -22,6 +22,8 @@ std::optional<std::int64_t> ParseInt(std::string_view text);
 // "1", "0.5", "1e+21", "1e-07", "NaN", "+Inf", "-Inf".
 std::string FormatDouble(double value);
 void AppendDouble(double value, std::string& out);
+// The same without an exponent: "1000000000000000000000", "0.0000001".
+void AppendPlainDouble(double value, std::string& out);
 
 // Prometheus durations: "15s", "1h30m", "250ms", "0"; units y w d h m s ms, falling.
 // Errors: kInvalidArgument with what is allowed.

@@ -22,7 +22,8 @@ enum class MatchOp { kEqual, kNotEqual, kRegex, kNotRegex };
 
 class Matcher {
  public:
-  // Errors: kInvalidArgument for a regular expression that RE2 refuses.
+  // Errors: kInvalidArgument for a regular expression that Go's regexp would refuse, in
+  // its words.
   static Result<Matcher> Make(MatchOp op, std::string name, std::string value);
 
   MatchOp op() const { return op_; }
@@ -33,9 +34,9 @@ class Matcher {
   bool Matches(const Labels& labels) const { return Matches(labels.Get(name_)); }
   bool MatchesEmpty() const { return Matches(std::string_view()); }
 
-  // For kRegex over an alternation of literals ("a|b|c", "(a|b)"): those; else empty.
+  // For kRegex over an alternation of literals ("a|b|c", "(a|b)"): those, sorted; else empty.
   // An index can then look values up instead of testing each.
-  const std::vector<std::string>& Literals() const { return literals_; }
+  const std::vector<std::string>& Literals() const;
 
   std::string Text() const;  // name="value"
 
@@ -48,8 +49,8 @@ class Matcher {
   MatchOp op_ = MatchOp::kEqual;
   std::string name_;
   std::string value_;
-  std::vector<std::string> literals_;
-  std::shared_ptr<const re2::RE2> regex_;
+  std::vector<std::string> alternatives_;  // Sorted; of a pattern of literals,
+  std::shared_ptr<const re2::RE2> regex_;  // of any other.
 };
 
 bool MatchesAll(const std::vector<Matcher>& matchers, const Labels& labels);

@@ -129,8 +129,9 @@ RuleGroup ReadGroup(ConfigReader& reader, const std::string& file) {
   group.name = reader.RequiredString("name");
   group.interval = reader.Duration("interval", Millis(0));
   group.query_offset = reader.Duration("query_offset", Millis(0));
-  group.limit =
-      static_cast<int>(reader.Int("limit", 0, 0, std::numeric_limits<std::int32_t>::max()));
+  // None, if it is not above 0.
+  group.limit = static_cast<int>(reader.Int("limit", 0, std::numeric_limits<std::int32_t>::min(),
+                                            std::numeric_limits<std::int32_t>::max()));
   const TextPairs labels = ReadTexts(reader, "labels", &group.name);
   auto rules = reader.Maps("rules");
   if (rules.size() > kMaxRulesPerGroup) {

@@ -295,6 +295,20 @@ bool CountValues(Evaluator& evaluator, const AggregateExpr& aggregate, const Ste
   return true;
 }
 
+// Once for NaN, once for the most and once for the least of all steps.
+void WarnOfQuantiles(const std::vector<double>& quantiles, const PositionRange& where,
+                     Query& query) {
+  double least = 0;
+  double most = 1;
+  for (const double quantile : quantiles) {
+    if (std::isnan(quantile)) query.WarnQuantile(quantile, where);
+    least = std::fmin(least, quantile);
+    most = std::fmax(most, quantile);
+  }
+  if (most > 1) query.WarnQuantile(most, where);
+  if (least < 0) query.WarnQuantile(least, where);
+}
+
 }  // namespace
 
 bool Evaluator::Aggregate(const AggregateExpr& aggregate, const Steps& steps,
@@ -316,9 +330,7 @@ bool Evaluator::Aggregate(const AggregateExpr& aggregate, const Steps& steps,
     case AggregateOp::kStddev: return reduction.Run<DeviationState>(sink);
     case AggregateOp::kStdvar: return reduction.Run<VarianceState>(sink);
     case AggregateOp::kQuantile:
-      for (const double q : reduction.parameter()) {
-        if (!(q >= 0 && q <= 1)) query_.WarnQuantile(q, Unparen(*aggregate.param).position);
-      }
+      WarnOfQuantiles(reduction.parameter(), Unparen(*aggregate.param).position, query_);
       return reduction.Run<QuantileState>(sink);
     default: break;
   }

@@ -51,7 +51,7 @@ class Lexer {
   }
   // The code point at the position, for messages.
   std::string QuotedRune(int at) const {
-    if (static_cast<std::size_t>(at) >= text_.size()) return "'\\uffff'";
+    if (static_cast<std::size_t>(at) >= text_.size()) return "'\ufffd'";
     return QuoteRune(DecodeRune(text_.substr(static_cast<std::size_t>(at))).rune);
   }
 

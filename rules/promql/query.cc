@@ -67,12 +67,17 @@ bool Query::Hold(std::int64_t samples) {
                "query processing would load too many samples into memory in query execution"});
 }
 
+void Query::Note(const std::string& text, const PositionRange& where, Notes& notes) {
+  PositionRange& place = notes.try_emplace(text, where).first->second;
+  if (place.start < where.start) place = where;
+}
+
 void Query::Warn(const std::string& text, const PositionRange& where) {
-  warnings_.insert(fmt::format("PromQL warning: {} ({})", text, PositionText(where)));
+  Note(text, where, warnings_);
 }
 
 void Query::Inform(const std::string& text, const PositionRange& where) {
-  infos_.insert(fmt::format("PromQL info: {} ({})", text, PositionText(where)));
+  Note(text, where, infos_);
 }
 
 void Query::WarnQuantile(double quantile, const PositionRange& where) {
@@ -83,15 +88,15 @@ void Query::InformMonotonicity(std::string_view metric, const PositionRange& whe
                                std::int64_t time_ms, double min_bucket, double max_bucket,
                                double max_difference) {
   std::string text =
-      "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
+      "input to histogram_quantile needed to be fixed for monotonicity (see "
       "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
   if (!metric.empty()) text += " for metric name " + GoQuote(metric);
-  const std::string place = PositionText(where);
-  auto [at, added] = mended_.try_emplace(text + place);
+  auto [at, added] = mended_.try_emplace(text);
   Mended& mended = at->second;
   if (added) {
-    mended = {place, time_ms, time_ms, min_bucket, max_bucket, max_difference, 0};
+    mended = {where, time_ms, time_ms, min_bucket, max_bucket, max_difference, 0};
   }
+  if (mended.where.start < where.start) mended.where = where;
   mended.from_ms = std::min(mended.from_ms, time_ms);
   mended.to_ms = std::max(mended.to_ms, time_ms);
   mended.min_bucket = std::min(mended.min_bucket, min_bucket);
@@ -101,16 +106,19 @@ void Query::InformMonotonicity(std::string_view metric, const PositionRange& whe
 }
 
 void Query::Report(QueryResult& result) {
-  for (const auto& [key, mended] : mended_) {
-    const std::string text = key.substr(0, key.size() - mended.where.size());
-    infos_.insert(fmt::format(
-        "{}, from buckets {} to {}, with a max diff of {:.2g}, over {} samples from {} to {} ({})",
-        text, FormatShortest(mended.min_bucket), FormatShortest(mended.max_bucket),
-        mended.max_difference, mended.samples, WholeSeconds(mended.from_ms),
-        WholeSeconds(mended.to_ms), mended.where));
+  for (const auto& [text, mended] : mended_) {
+    const std::string whole = fmt::format(
+        "{}, from buckets {} to {}, with a max diff of {:.2g}, over {} samples from {} to {}", text,
+        FormatShortest(mended.min_bucket), FormatShortest(mended.max_bucket), mended.max_difference,
+        mended.samples, WholeSeconds(mended.from_ms), WholeSeconds(mended.to_ms));
+    Note(whole, mended.where, infos_);
   }
-  result.warnings.assign(warnings_.begin(), warnings_.end());
-  result.infos.assign(infos_.begin(), infos_.end());
+  for (const auto& [text, where] : warnings_) {
+    result.warnings.push_back(fmt::format("PromQL warning: {} ({})", text, PositionText(where)));
+  }
+  for (const auto& [text, where] : infos_) {
+    result.infos.push_back(fmt::format("PromQL info: {} ({})", text, PositionText(where)));
+  }
   result.stats = stats_;
 }
 

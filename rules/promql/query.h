@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "daemon/base/result.h"
@@ -57,8 +56,13 @@ class Query {
   void Report(QueryResult& result);
 
  private:
+  // Each text once, with the last of its places: upstream, too, tells texts apart without
+  // their place, and evaluates from left to right.
+  using Notes = std::map<std::string, PositionRange>;
+  static void Note(const std::string& text, const PositionRange& where, Notes& notes);
+
   struct Mended {
-    std::string where;
+    PositionRange where;
     std::int64_t from_ms = 0;
     std::int64_t to_ms = 0;
     double min_bucket = 0;
@@ -79,8 +83,8 @@ class Query {
   std::int64_t held_ = 0;
   std::uint32_t looks_ = 0;
   std::optional<Error> error_;
-  std::set<std::string> warnings_;
-  std::set<std::string> infos_;
+  Notes warnings_;
+  Notes infos_;
   std::map<std::string, Mended> mended_;
   QueryStats stats_;
 };

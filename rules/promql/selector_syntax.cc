@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -132,10 +134,12 @@ double Syntax::DurationSeconds(bool signs, std::string_view context, std::string
 Syntax::NodePtr Syntax::RangeOrSubquery(NodePtr node) {
   const int bracket = Take().start;
   const auto positive = [this](std::string_view context, std::string_view expected) {
+    constexpr std::array<std::string_view, 6> kArithmetic = {"+", "-", "*", "/", "%", "^"};
     const int start = Peek().start;
     const double seconds = DurationSeconds(true, context, expected);
     if (!failed() && seconds <= 0) Fail(start, "duration must be greater than 0");
-    const bool more = Peek().kind == TokenKind::kOperator;
+    const bool more = std::any_of(kArithmetic.begin(), kArithmetic.end(),
+                                  [this](std::string_view word) { return Peek().Is(word); });
     if (!failed() && more) Fail(start, "experimental duration expression is not enabled");
     return ToMillis(seconds);
   };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -39,7 +40,7 @@ class Item {
       return Append(out, {0, true}, 0, times.value_or(1));
     }
     double value = 0;
-    if (text_.starts_with("stale")) {
+    if (text_ == "stale") {
       at_ = 5;
       value = model::StaleMarker();
     } else if (const std::optional<double> number = Number(false)) {
@@ -85,6 +86,10 @@ class Item {
     };
     if (is_word("inf") || is_word("nan")) {
       end += 3;
+      // `NaNx3` is one word, and none that is known.
+      if (end < text_.size() && std::isalnum(static_cast<unsigned char>(text_[end]))) {
+        return std::nullopt;
+      }
     } else {
       while (end < text_.size()) {
         const char c = text_[end];

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 #include "rules/promql/column.h"
 #include "rules/promql/numeric.h"
@@ -13,23 +14,34 @@ namespace tocsin::promql {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Dates that a calendar of 16-bit years holds.
-constexpr double kMaxDateSeconds = 9e11;
+constexpr double kMaxDateSeconds = 9.2e18;  // Within 64 bits.
+
+// Quotient and remainder, the latter never negative.
+std::pair<std::int64_t, std::int64_t> FloorDivide(std::int64_t value, std::int64_t by) {
+  const std::int64_t remainder = (value % by + by) % by;
+  return {(value - remainder) / by, remainder};
+}
 
 struct Date {
-  std::chrono::sys_days day;
+  std::chrono::sys_days day;  // Moved by `cycles`, as `civil` is.
   std::chrono::year_month_day civil;
   std::int64_t second_of_day = 0;
+  std::int64_t cycles = 0;
 };
+
+// The calendar repeats, weekdays too; a year_month_day alone has 16 bits for its year.
+constexpr std::int64_t kDaysPerCycle = 146'097;
+constexpr std::int64_t kYearsPerCycle = 400;
 
 // Of `seconds`, fractions cut off as by a conversion to an integer.
 template <class F>
 double OfDate(double seconds, F field) {
   if (!(std::abs(seconds) <= kMaxDateSeconds)) return model::NormalNaN();
-  const std::chrono::sys_seconds time{
-      std::chrono::seconds(static_cast<std::int64_t>(std::trunc(seconds)))};
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  return field(Date{day, std::chrono::year_month_day(day), (time - day).count()});
+  const auto whole = static_cast<std::int64_t>(std::trunc(seconds));
+  const auto [days, second_of_day] = FloorDivide(whole, 86'400);
+  const auto [cycles, day_of_cycle] = FloorDivide(days, kDaysPerCycle);
+  const std::chrono::sys_days day{std::chrono::days(day_of_cycle)};
+  return field(Date{day, std::chrono::year_month_day(day), second_of_day, cycles});
 }
 
 double Bounded(double value, double least, double most) { return GoMax(least, GoMin(most, value)); }
@@ -112,8 +124,9 @@ double Month(double seconds, Scalars) {
   });
 }
 double Year(double seconds, Scalars) {
-  return OfDate(seconds,
-                [](const Date& date) -> double { return static_cast<int>(date.civil.year()); });
+  return OfDate(seconds, [](const Date& date) -> double {
+    return static_cast<double>(static_cast<int>(date.civil.year()) + kYearsPerCycle * date.cycles);
+  });
 }
 
 }  // namespace tocsin::promql

@@ -1,6 +1,7 @@
 // The query API as its clients use it: each *.http holds requests, *.answers what the
 // built program must answer. Requests begin with "### what for", then "METHOD path",
-// header lines, an empty line and the body (a form, unless a header says otherwise).
+// header lines, an empty line and the body (a form, unless a header says otherwise;
+// "\\r\\n" stands for a line's end).
 //
 // The daemon holds the same series in each: data.prom, taken in through the import
 // endpoint, and what it needs for rules.yaml to fire. What differs from run to run
@@ -47,6 +48,12 @@ std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
+void ReplaceAll(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
 std::vector<ApiRequest> ReadRequests(const std::string& path) {
   std::vector<ApiRequest> requests;
   enum class Part { kPurpose, kTarget, kHeaders, kBody } part = Part::kPurpose;
@@ -66,6 +73,7 @@ std::vector<ApiRequest> ReadRequests(const std::string& path) {
       part = Part::kBody;
     } else if (part == Part::kBody && !line.empty()) {
       requests.back().request.body += line;
+      ReplaceAll(requests.back().request.body, "\\r\\n", "\r\n");
     }
   }
   for (auto& [purpose, request] : requests) {
@@ -74,12 +82,6 @@ std::vector<ApiRequest> ReadRequests(const std::string& path) {
     }
   }
   return requests;
-}
-
-void ReplaceAll(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
 }
 
 void HideWhatDiffers(json& node) {

@@ -50,7 +50,7 @@ inhibit_rules: [{equal: ['a b']}]
   for (const char* part :
        {"am.yml:1:", "resolve_timeout", "am.yml:3:",
         "\"opps\" is not defined (did you mean \"ops\"?)", "must not have \"matchers\"",
-        "no other name may stand beside it", "am.yml:8:", "invalid regular expression",
+        "no other name may stand beside it", "am.yml:8:", "error parsing regexp",
         "bad matcher nonsense", "\"nights\" is not defined",
         "receivers of kind \"opsgenie\" are not supported; supported: slack, pagerduty, webhook, "
         "email",

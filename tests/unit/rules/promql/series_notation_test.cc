@@ -34,7 +34,6 @@ TEST(SeriesNotationTest, SequencesExpand) {
   EXPECT_EQ(Shown("10-5x2"), "10 5 0");
   EXPECT_EQ(Shown("-3-1x1 0x0"), "-3 -4 0");
   EXPECT_EQ(Shown("1e2+1e1x1"), "100 110");
-  EXPECT_EQ(Shown("stalex1"), "stale stale");
 }
 
 TEST(SeriesNotationTest, ErrorsNameTheColumn) {
@@ -42,6 +41,10 @@ TEST(SeriesNotationTest, ErrorsNameTheColumn) {
             "1:3: parse error: unexpected \"two\" in series values, expected number or \"stale\"");
   EXPECT_EQ(Shown("1+2"),
             "1:4: parse error: unexpected \"\" in series values, expected number or \"stale\"");
+  // Words are read whole.
+  for (const char* word : {"stalex1", "NaNx2", "1+NaNx2", "1-infx2"}) {
+    EXPECT_NE(Shown(word).find("unexpected"), std::string::npos) << word;
+  }
   EXPECT_NE(Shown("1x-3").find("parse error"), std::string::npos);
   EXPECT_NE(Shown("{{schema:1}}").find("native histograms are not supported"), std::string::npos);
   EXPECT_NE(Shown("0x99999999999").find("at most"), std::string::npos);

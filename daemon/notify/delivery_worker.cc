@@ -38,8 +38,9 @@ void DeliveryWorker::Shutdown() {
     MutexLock lock(mutex_);
     flights.swap(flights_);
   }
-  for (const auto& [token, flight] : flights) {
+  for (auto& [token, flight] : flights) {
     http_.Cancel(flight.request);
+    flight.delivery.maybe_taken = true;
     source_.Release(flight.delivery);
   }
 }

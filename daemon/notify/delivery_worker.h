@@ -32,7 +32,7 @@ class DeliverySource {
 
   // How the attempt ended; `delivery` counts it, and says when the next one is.
   virtual void Settle(const Delivery& delivery, const Verdict& verdict) = 0;
-  // There was no attempt.
+  // There was no attempt, or none whose end is known: then `delivery` may have been taken.
   virtual void Release(const Delivery& delivery) = 0;
 };
 

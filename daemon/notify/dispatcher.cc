@@ -12,8 +12,6 @@ std::size_t BytesOf(const model::Alert& alert) {
 constexpr Millis kOrphanInterval = std::chrono::minutes(1);
 constexpr Millis kLongestSleep = std::chrono::minutes(1);
 
-WallTime MinuteOf(WallTime time) { return std::chrono::floor<std::chrono::minutes>(time); }
-
 // Whether the two differ in anything but when they were sent.
 bool SaysTheSame(const TrackedAlert& a, const TrackedAlert& b) {
   return a.resolved == b.resolved && !a.resolved && a.alert.annotations == b.alert.annotations &&

@@ -11,8 +11,6 @@
 namespace tocsin::notify {
 namespace {
 
-WallTime MinuteOf(WallTime time) { return std::chrono::floor<std::chrono::minutes>(time); }
-
 bool IsHushed(Quiet quiet) { return quiet == Quiet::kSilenced || quiet == Quiet::kMuted; }
 
 NotifiedAlert Told(const TrackedAlert& tracked, bool resolved) {

@@ -39,7 +39,7 @@ Result<std::optional<Delivery>> NotifierImpl::Claim(const std::string& integrati
     claimed->payload = *std::move(payload);
     return claimed;
   }
-  outbox_.Release(claimed->id);
+  outbox_.Release(*claimed);
   return payload.error();
 }
 
@@ -47,7 +47,7 @@ std::optional<SteadyTime> NotifierImpl::NextDue(const std::string& integration) 
   return outbox_.NextDue(integration);
 }
 
-void NotifierImpl::Release(const Delivery& delivery) { outbox_.Release(delivery.id); }
+void NotifierImpl::Release(const Delivery& delivery) { outbox_.Release(delivery); }
 
 void NotifierImpl::Settle(const Delivery& delivery, const Verdict& verdict) {
   const Moment now = Moment::Of(clock_);

@@ -138,9 +138,12 @@ std::optional<Delivery> Outbox::Claim(const std::string& integration, Moment now
   return oldest->delivery;
 }
 
-void Outbox::Release(std::int64_t id) {
+void Outbox::Release(const Delivery& delivery) {
   MutexLock lock(mutex_);
-  if (Entry* entry = Find(id)) entry->in_flight = false;
+  Entry* entry = Find(delivery.id);
+  if (!entry) return;
+  entry->in_flight = false;
+  entry->delivery.maybe_taken |= delivery.maybe_taken;
 }
 
 std::optional<SteadyTime> Outbox::NextDue(const std::string& integration) const {

@@ -63,8 +63,8 @@ class Outbox {
   // The oldest delivery of `integration` that is due, and first of its group; it
   // is in flight from here on, until Remove, Retry or Release. Without payload.
   std::optional<Delivery> Claim(const std::string& integration, Moment now);
-  // An attempt that did not happen: as if it had never been claimed.
-  void Release(std::int64_t id);
+  // An attempt that did not happen, or whose end nobody knows (maybe_taken).
+  void Release(const Delivery& delivery);
 
   // When the next delivery of `integration` becomes due; nothing if none waits.
   std::optional<SteadyTime> NextDue(const std::string& integration) const;

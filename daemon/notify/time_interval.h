@@ -36,6 +36,9 @@ struct TimeInterval {
   bool Contains(WallTime time) const;
 };
 
+// Intervals begin and end with a minute: that of `time`.
+inline WallTime MinuteOf(WallTime time) { return std::chrono::floor<std::chrono::minutes>(time); }
+
 // A name and its alternatives.
 struct NamedTimeInterval {
   std::string name;

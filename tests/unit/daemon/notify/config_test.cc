@@ -48,10 +48,10 @@ time_intervals: [{name: night, time_intervals: [{times: [{start_time: '25:00', e
 inhibit_rules: [{equal: ['a b']}]
 )");
   for (const char* part :
-       {"am.yml:1:", "resolve_timeout", "am.yml:3:",
-        "\"opps\" is not defined (did you mean \"ops\"?)", "must not have \"matchers\"",
-        "no other name may stand beside it", "am.yml:8:", "error parsing regexp",
-        "bad matcher nonsense", "\"nights\" is not defined",
+       {"am.yml:1:", "resolve_timeout",
+        "am.yml:3:", "\"opps\" is not defined (did you mean \"ops\"?)",
+        "must not have \"matchers\"", "no other name may stand beside it",
+        "am.yml:8:", "error parsing regexp", "bad matcher nonsense", "\"nights\" is not defined",
         "receivers of kind \"opsgenie\" are not supported; supported: slack, pagerduty, webhook, "
         "email",
         "not a URL", "unknown key \"chanel\" (did you mean \"channel\"?)", "no Slack webhook",

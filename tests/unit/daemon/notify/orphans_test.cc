@@ -115,6 +115,23 @@ TEST(OrphanTest, ARenamedReceiverGetsWhatWaitedForIt) {
   EXPECT_THAT(world.notifier->Outbox(), IsEmpty());
 }
 
+// A reload cancels what is under way: the receiver may have it all the same.
+TEST(OrphanTest, ARenamedReceiverHearsTheEndOfWhatItRefusedAfterwards) {
+  World world(Config(Only("ops", kPager)));
+  world.http->Answer("http://pagerduty.test", {ScriptedAnswer::Hang(), ScriptedAnswer::Status(400),
+                                               ScriptedAnswer::Status(400)});
+  world.Fire(kDown);
+  world.Run(std::chrono::seconds(12));
+  ASSERT_EQ(world.http->requests("http://pagerduty.test").size(), 1u);
+  ASSERT_TRUE(world.notifier->Reload(Config(Only("oncall", kPager))).ok());
+  world.Run(minutes(2));
+  world.Resolve(kDown);
+  world.AnswerAll();
+  world.Run(minutes(2));
+  ASSERT_EQ(world.Messages("pagerduty").size(), 1u);
+  EXPECT_EQ(world.Messages("pagerduty")[0].status, "resolved");
+}
+
 TEST(OrphanTest, ARenamedReceiverIsNotToldAgainAndHearsTheEnd) {
   World world(Config(Only("ops", kPager)));
   world.Fire(kDown);

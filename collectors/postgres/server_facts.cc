@@ -11,11 +11,16 @@ constexpr int kVersionWithSnapshots = 150'000;
 
 // set_config and not the start-up packet's options: PgBouncer refuses those, and
 // pg_settings keeps showing the server's own values as reset_val.
+// A database in SQL_ASCII holds any bytes: asked for UTF-8, the server converts nothing and
+// refuses every answer with bytes that are none. We take them as they are; whoever shows
+// them mends them.
 std::string LimitsSql(Millis statement_timeout, int version) {
   std::string sql = fmt::format(
       "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),"
       " set_config('statement_timeout', '{}', false), set_config('lock_timeout', '{}', false),"
-      " set_config('max_parallel_workers_per_gather', '0', false)",
+      " set_config('max_parallel_workers_per_gather', '0', false),"
+      " set_config('client_encoding', CASE current_setting('server_encoding')"
+      "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)",
       statement_timeout.count(), kLockTimeout.count());
   if (version >= 110'000) sql += ", set_config('jit', 'off', false)";
   if (version >= 140'000) sql += ", set_config('idle_session_timeout', '0', false)";

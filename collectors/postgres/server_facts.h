@@ -30,7 +30,8 @@ struct ServerFacts {
 };
 
 // Sets the limits of a new connection (lock_timeout, statement_timeout, no JIT, an
-// empty search path) and asks for the facts. Errors: as Connection::Query.
+// empty search path; UTF-8, or bytes as they are where the server knows no encoding) and
+// asks for the facts. Errors: as Connection::Query.
 Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout);
 
 // The same for a connection to another database of a server whose facts are known: one

@@ -116,13 +116,15 @@ Result<> PostgresCollector::ForgetEndedBackends() {
   return {};
 }
 
+// Of more than the limit, the target's own first and the templates, where nothing happens, last.
 Result<> PostgresCollector::ReadDatabases() {
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       connection_.Query("SELECT oid, datname, datconnlimit, datallowconn, age(datfrozenxid),"
                         " mxid_age(datminmxid), datistemplate,"
                         " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2"
-                        " FROM pg_database ORDER BY oid"));
+                        " FROM pg_database"
+                        " ORDER BY datname <> current_database(), datistemplate, oid"));
   databases_.clear();
   databases_left_out_ = 0;
   for (int row = 0; row < rows.size(); ++row) {

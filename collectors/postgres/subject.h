@@ -116,10 +116,19 @@ constexpr ValueColumn CounterColumn(std::string_view metric, std::string_view sq
 struct Select {
   std::vector<LabelColumn> labels;
   std::vector<ValueColumn> values;
-  std::string_view from;     // Everything after FROM.
-  bool by_database = false;  // The label datname decides which rows are shown.
+  std::string_view from;  // Everything after FROM.
+  // The label datname decides which rows are shown; where it is NULL, it is.
+  bool by_database = false;
 };
 Result<> CollectSelect(SubjectRun& run, const Select& select);
+
+// The same in two steps, for who needs the rows.
+struct Selected {
+  std::vector<const ValueColumn*> columns;  // Of the rows, after the labels: those that are there.
+  Rows rows;
+};
+Result<Selected> ReadSelect(SubjectRun& run, const Select& select);
+void ShowSelect(SubjectRun& run, const Select& select, const Selected& selected);
 
 // Each subject's function, by its file.
 Result<> CollectBlocking(SubjectRun& run);

@@ -122,7 +122,8 @@ Result<> PostgresCollector::ReadDatabases() {
       const Rows rows,
       connection_.Query("SELECT oid, datname, datconnlimit, datallowconn, age(datfrozenxid),"
                         " mxid_age(datminmxid), datistemplate,"
-                        " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2"
+                        " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2,"
+                        " (datminmxid::text::bigint + mxid_age(datminmxid)) % 4294967296"
                         " FROM pg_database"
                         " ORDER BY datname <> current_database(), datistemplate, oid"));
   databases_.clear();
@@ -136,7 +137,8 @@ Result<> PostgresCollector::ReadDatabases() {
     databases_.push_back({std::string(rows.Text(row, 0)), std::string(rows.Text(row, 1)),
                           rows.Number(row, 2).value_or(-1), rows.Text(row, 3) == "t",
                           rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
-                          rows.Text(row, 6) == "t", rows.Text(row, 7) == "t"});
+                          rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t",
+                          rows.Text(row, 7) == "t"});
   }
   return {};
 }

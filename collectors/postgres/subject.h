@@ -13,6 +13,8 @@
 #include "collectors/postgres/connection.h"
 #include "collectors/postgres/custom_query.h"
 #include "collectors/postgres/emitter.h"
+#include "collectors/postgres/fullest_sequences.h"
+#include "collectors/postgres/growth.h"
 #include "collectors/postgres/postgres_config.h"
 #include "collectors/postgres/server_facts.h"
 #include "collectors/postgres/top_objects.h"
@@ -27,6 +29,7 @@ struct Database {
   bool allows_connections = false;
   double xid_age = 0;
   double multixact_age = 0;
+  double next_multixact = 0;  // The server's: the same of each.
   bool is_template = false;
   bool may_connect = false;  // Our role has the privilege, and it is not half dropped.
 };
@@ -49,6 +52,8 @@ struct SubjectMemory {
   std::vector<NamedGauge> gauges;
   SteadyTime read_at{};
   TopObjects objects;  // Those that have series of their own.
+  FullestSequences sequences;
+  Growth growth;
   std::unordered_map<std::string, std::string> texts;
 };
 

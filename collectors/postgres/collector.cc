@@ -16,6 +16,7 @@ constexpr Millis kLeastStatementTimeout{50};
 // waits between attempts.
 constexpr std::size_t kMostAbandoned = 3;
 constexpr std::chrono::seconds kPauseWhenAbandoned{60};
+constexpr std::chrono::seconds kExtensionsInterval{60};  // Between two looks for them.
 
 }  // namespace
 
@@ -74,12 +75,11 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
         statement_timeout_ = std::max(left / 2, kLeastStatementTimeout);
         backend_pid_ = connection_.backend_pid();
         TOCSIN_ASSIGN_OR_RETURN(server_, PrepareSession(connection_, statement_timeout_));
+        extensions_read_at_ = context.clock.SteadyNow();
+        extensions_doubted_ = false;
         tour_.ForgetFailures();
-      }
-      if (!is_new && !server_.blind_role.empty()) {
-        auto role = FindBlindRole(connection_);
-        if (!role.ok() && connection_.lost()) return role.error();
-        if (role.ok()) server_.blind_role = *std::move(role);
+      } else {
+        TOCSIN_RETURN_IF_ERROR(RefreshFacts(context.clock.SteadyNow()));
       }
       TOCSIN_RETURN_IF_ERROR(ForgetEndedBackends());
       return ReadDatabases();
@@ -95,6 +95,24 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
         is_lost && !is_new && attempt == 0 && outcome.error().code == ErrorCode::kUnavailable;
     if (!died_since) return outcome;
   }
+}
+
+// What may come while a connection is kept: a grant, an extension. A server that does not
+// tell is no reason to give up, unless it is gone.
+Result<> PostgresCollector::RefreshFacts(SteadyTime now) {
+  if (!server_.blind_role.empty()) {
+    auto role = FindBlindRole(connection_);
+    if (!role.ok() && connection_.lost()) return role.error();
+    if (role.ok()) server_.blind_role = *std::move(role);
+  }
+  const bool in_doubt = server_.statements_schema.empty() || extensions_doubted_;
+  if (in_doubt && now - extensions_read_at_ >= kExtensionsInterval) {
+    extensions_read_at_ = now;
+    extensions_doubted_ = false;
+    const auto read = RefreshExtensions(connection_, server_);
+    if (!read.ok() && connection_.lost()) return read.error();
+  }
+  return {};
 }
 
 // A subject whose backend still hangs is not asked again before that one is gone.
@@ -160,6 +178,9 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
     if (!RunsHere(task) || !task.IsDue(context.clock.SteadyNow())) continue;
     if (!task.IsSlow()) batch.BeginPart(task.name());
     const auto outcome = RunTask(task, context, batch);
+    if (!outcome.ok() && outcome.error().code == ErrorCode::kNotFound && task.query() == nullptr) {
+      extensions_doubted_ = true;
+    }
     if (!task.IsSlow()) {
       if (!task.error().empty()) batch.FailPart(task.error());
       batch.EndPart();

@@ -39,6 +39,11 @@ Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_time
 Result<ServerFacts> PrepareVisit(Connection& connection, Millis statement_timeout,
                                  const ServerFacts& known, const std::string& database);
 
+// Looks for pg_stat_statements and its columns anew: it may be created, updated, moved or
+// dropped while a connection is kept. A failure leaves `facts` as they are. Errors: as
+// Connection::Query.
+Result<> RefreshExtensions(Connection& connection, ServerFacts& facts);
+
 // ServerFacts::blind_role as it is now: a grant needs no new connection.
 Result<std::string> FindBlindRole(Connection& connection);
 

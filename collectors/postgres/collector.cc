@@ -254,18 +254,20 @@ void PostgresCollector::ReportTasks(SteadyTime now, model::MetricBatch& batch) c
                           MetricType::kGauge, {"collector"});
   const auto age =
       batch.DeclareFamily("tocsin_postgres_collector_age_seconds",
-                          "Age of the oldest series of a collector that does not run at every poll",
+                          "Age of the oldest number shown of a collector that does not read all of "
+                          "them at every poll; table_sizes are those of stat_user_tables",
                           MetricType::kGauge, {"collector"});
+  OldestReads oldest;
+  tour_.AddOldestReads(oldest);
   for (const SubjectTask& task : tasks_) {
     const auto name = task.name();
     const auto error = errors_.find(name);
     batch.Add(success, {name}, error == errors_.end() ? 1 : 0);
     batch.Add(duration, {name}, std::max(task.duration_seconds(), tour_.LongestRunSeconds(name)));
-    auto oldest = tour_.OldestRows(name);
-    if (task.has_rows()) oldest = std::min(oldest.value_or(now), task.last_success());
-    if (oldest) batch.Add(age, {name}, ToSeconds(now - *oldest));
+    task.AddOldestReads(oldest);
     if (error != errors_.end()) batch.AddNote(fmt::format("{}: {}", name, error->second));
   }
+  for (const auto& [name, at] : oldest) batch.Add(age, {name}, ToSeconds(now - at));
   tour_.Report(batch);
 }
 

@@ -253,15 +253,10 @@ double DatabaseTour::LongestRunSeconds(std::string_view name) const {
   return longest;
 }
 
-std::optional<SteadyTime> DatabaseTour::OldestRows(std::string_view name) const {
-  std::optional<SteadyTime> oldest;
+void DatabaseTour::AddOldestReads(OldestReads& oldest) const {
   for (const auto& [oid, stop] : stops_) {
-    for (const SubjectTask& task : stop.tasks) {
-      if (task.name() != name || !task.has_rows()) continue;
-      if (!oldest || task.last_success() < *oldest) oldest = task.last_success();
-    }
+    for (const SubjectTask& task : stop.tasks) task.AddOldestReads(oldest);
   }
-  return oldest;
 }
 
 void DatabaseTour::Report(model::MetricBatch& batch) const {

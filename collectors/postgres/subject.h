@@ -4,6 +4,8 @@
 // below subjects/ with one row in the table (subjects.cc). Each fails alone and
 // is reported under its name in pg_scrape_collector_success.
 
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +42,10 @@ struct NamedGauge {
   double value = 0;
 };
 
+// When the oldest of the numbers shown was read, by the name that tells its age.
+using OldestReads = std::map<std::string, SteadyTime, std::less<>>;
+void AddRead(OldestReads& oldest, std::string_view name, SteadyTime read_at);
+
 // What a subject keeps between collections.
 struct SubjectMemory {
   struct Value {
@@ -47,6 +53,7 @@ struct SubjectMemory {
     SteadyTime read_at{};
   };
   std::unordered_map<std::string, Value> values;
+  OldestReads oldest;  // Of `values`, if they are shown again before they are read again.
   // Gauges shown again as long as the server tells the same key.
   std::string key;
   std::vector<NamedGauge> gauges;

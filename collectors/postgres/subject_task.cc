@@ -82,7 +82,7 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
   const auto outcome = collect_(run);
   const SteadyTime end = context.clock.SteadyNow();
   if (!outcome.ok()) {
-    Miss(now, outcome.error().message);
+    Fail(now, outcome.error().message);
   } else {
     has_run_ = true;
     last_run_ = last_success_ = now;
@@ -95,10 +95,21 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
 }
 
 void SubjectTask::Miss(SteadyTime now, std::string error) {
+  Fail(now, std::move(error));
+  if (!IsSlow()) memory_.oldest.clear();  // Nothing is shown.
+}
+
+void SubjectTask::Fail(SteadyTime now, std::string error) {
   has_run_ = true;
   last_run_ = now;
   error_ = error.empty() ? "failed" : std::move(error);
   ++missed_runs_;
+}
+
+void SubjectTask::AddOldestReads(OldestReads& oldest) const {
+  if (IsSlow() && !rows_) return;
+  if (rows_) AddRead(oldest, name_, last_success_);
+  for (const auto& [name, read_at] : memory_.oldest) AddRead(oldest, name, read_at);
 }
 
 void SubjectTask::ForgetOldRows(SteadyTime now, Millis most_age) {

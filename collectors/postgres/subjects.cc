@@ -64,6 +64,11 @@ bool SubjectRun::Shows(std::string_view database) const {
                      [&](const Database& one) { return one.name == database; });
 }
 
+void AddRead(OldestReads& oldest, std::string_view name, SteadyTime read_at) {
+  const auto [known, is_new] = oldest.try_emplace(std::string(name), read_at);
+  if (!is_new) known->second = std::min(known->second, read_at);
+}
+
 std::size_t SubjectRun::ObjectLimit(int limit) const {
   const auto most = static_cast<std::size_t>(limit);
   return std::clamp<std::size_t>(10 * most / std::max<std::size_t>(databases.size(), 1), 1, most);

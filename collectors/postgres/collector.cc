@@ -11,7 +11,6 @@ namespace {
 
 using model::MetricType;
 
-constexpr Millis kLeastStatementTimeout{50};
 // Backends of ours that may still hang in the server; with that many, connecting
 // waits between attempts.
 constexpr std::size_t kMostAbandoned = 3;
@@ -61,6 +60,7 @@ Result<> PostgresCollector::Collect(const CollectContext& context, model::Metric
 // Connects if need be and asks what every subject needs. A kept connection may
 // have died since the last collection (a restart): then a new one is tried at once.
 Result<> PostgresCollector::Prepare(const CollectContext& context) {
+  const auto whole = std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow());
   for (int attempt = 0;; ++attempt) {
     if (connection_.lost() && abandoned_.size() >= kMostAbandoned &&
         context.clock.SteadyNow() < no_connection_before_) {
@@ -71,8 +71,7 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
     TOCSIN_ASSIGN_OR_RETURN(const bool is_new, connection_.Begin(context));
     const auto outcome = [&]() -> Result<> {
       if (is_new) {
-        const auto left = std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow());
-        statement_timeout_ = std::max(left / 2, kLeastStatementTimeout);
+        statement_timeout_ = SubjectTask::StatementTimeout(whole);
         backend_pid_ = connection_.backend_pid();
         TOCSIN_ASSIGN_OR_RETURN(server_, PrepareSession(connection_, statement_timeout_));
         extensions_read_at_ = context.clock.SteadyNow();

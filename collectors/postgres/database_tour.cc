@@ -187,7 +187,8 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
   if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
   pid = connection_->backend_pid();
   visitors_.push_back(pid);
-  const Millis timeout = std::chrono::floor<Millis>(context.deadline - now) / 2;
+  const Millis timeout =
+      SubjectTask::StatementTimeout(std::chrono::floor<Millis>(context.deadline - now));
   auto facts = PrepareVisit(*connection_, timeout, server, stop.name);
   if (!facts.ok()) return fail(facts.error());
 

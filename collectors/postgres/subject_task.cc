@@ -10,6 +10,7 @@ namespace {
 
 // Left of the deadline for what follows the queries.
 constexpr Millis kReserve{100};
+constexpr Millis kLeastStatementTimeout{50};
 
 void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
   std::vector<model::MetricBatch::FamilyId> ids;
@@ -56,6 +57,10 @@ SubjectTask::SubjectTask(const CustomQuery& query)
       interval_(query.interval),
       collect_(CollectCustomQuery),
       query_(&query) {}
+
+Millis SubjectTask::StatementTimeout(Millis whole) {
+  return std::max((whole - kReserve) * 2 / 5, kLeastStatementTimeout);
+}
 
 bool SubjectTask::IsDue(SteadyTime now) const {
   return !has_run_ || !IsSlow() || now - last_run_ >= interval_;

@@ -33,6 +33,11 @@ class SubjectTask {
   bool IsSlow() const { return interval_ > Millis(0); }
   bool IsDue(SteadyTime now) const;
 
+  // What the server cancels the statements of a session after, of which each collection, or
+  // the visit, has `whole`: at most the share of every run that begins within the first
+  // fifth of it, so that those need no time-out of their own.
+  static Millis StatementTimeout(Millis whole);
+
   // Runs it, within half of what is left of the deadline, so that one that is
   // cancelled leaves time to the others. The rows go to `batch`, or are kept if it is
   // slow. Errors: as the subject's; they are error() until the next run.

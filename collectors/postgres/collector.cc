@@ -11,11 +11,11 @@ namespace {
 
 using model::MetricType;
 
-constexpr Millis kLeastStatementTimeout{50};
 // Backends of ours that may still hang in the server; with that many, connecting
 // waits between attempts.
 constexpr std::size_t kMostAbandoned = 3;
 constexpr std::chrono::seconds kPauseWhenAbandoned{60};
+constexpr std::chrono::seconds kExtensionsInterval{60};  // Between two looks for them.
 
 }  // namespace
 
@@ -60,6 +60,7 @@ Result<> PostgresCollector::Collect(const CollectContext& context, model::Metric
 // Connects if need be and asks what every subject needs. A kept connection may
 // have died since the last collection (a restart): then a new one is tried at once.
 Result<> PostgresCollector::Prepare(const CollectContext& context) {
+  const auto whole = std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow());
   for (int attempt = 0;; ++attempt) {
     if (connection_.lost() && abandoned_.size() >= kMostAbandoned &&
         context.clock.SteadyNow() < no_connection_before_) {
@@ -70,16 +71,14 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
     TOCSIN_ASSIGN_OR_RETURN(const bool is_new, connection_.Begin(context));
     const auto outcome = [&]() -> Result<> {
       if (is_new) {
-        const auto left = std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow());
-        statement_timeout_ = std::max(left / 2, kLeastStatementTimeout);
+        statement_timeout_ = SubjectTask::StatementTimeout(whole);
         backend_pid_ = connection_.backend_pid();
         TOCSIN_ASSIGN_OR_RETURN(server_, PrepareSession(connection_, statement_timeout_));
+        extensions_read_at_ = context.clock.SteadyNow();
+        extensions_doubted_ = false;
         tour_.ForgetFailures();
-      }
-      if (!is_new && !server_.blind_role.empty()) {
-        auto role = FindBlindRole(connection_);
-        if (!role.ok() && connection_.lost()) return role.error();
-        if (role.ok()) server_.blind_role = *std::move(role);
+      } else {
+        TOCSIN_RETURN_IF_ERROR(RefreshFacts(context.clock.SteadyNow()));
       }
       TOCSIN_RETURN_IF_ERROR(ForgetEndedBackends());
       return ReadDatabases();
@@ -95,6 +94,24 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
         is_lost && !is_new && attempt == 0 && outcome.error().code == ErrorCode::kUnavailable;
     if (!died_since) return outcome;
   }
+}
+
+// What may come while a connection is kept: a grant, an extension. A server that does not
+// tell is no reason to give up, unless it is gone.
+Result<> PostgresCollector::RefreshFacts(SteadyTime now) {
+  if (!server_.blind_role.empty()) {
+    auto role = FindBlindRole(connection_);
+    if (!role.ok() && connection_.lost()) return role.error();
+    if (role.ok()) server_.blind_role = *std::move(role);
+  }
+  const bool in_doubt = server_.statements_schema.empty() || extensions_doubted_;
+  if (in_doubt && now - extensions_read_at_ >= kExtensionsInterval) {
+    extensions_read_at_ = now;
+    extensions_doubted_ = false;
+    const auto read = RefreshExtensions(connection_, server_);
+    if (!read.ok() && connection_.lost()) return read.error();
+  }
+  return {};
 }
 
 // A subject whose backend still hangs is not asked again before that one is gone.
@@ -116,13 +133,16 @@ Result<> PostgresCollector::ForgetEndedBackends() {
   return {};
 }
 
+// Of more than the limit, the target's own first and the templates, where nothing happens, last.
 Result<> PostgresCollector::ReadDatabases() {
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       connection_.Query("SELECT oid, datname, datconnlimit, datallowconn, age(datfrozenxid),"
                         " mxid_age(datminmxid), datistemplate,"
-                        " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2"
-                        " FROM pg_database ORDER BY oid"));
+                        " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2,"
+                        " (datminmxid::text::bigint + mxid_age(datminmxid)) % 4294967296"
+                        " FROM pg_database"
+                        " ORDER BY datname <> current_database(), datistemplate, oid"));
   databases_.clear();
   databases_left_out_ = 0;
   for (int row = 0; row < rows.size(); ++row) {
@@ -134,7 +154,8 @@ Result<> PostgresCollector::ReadDatabases() {
     databases_.push_back({std::string(rows.Text(row, 0)), std::string(rows.Text(row, 1)),
                           rows.Number(row, 2).value_or(-1), rows.Text(row, 3) == "t",
                           rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
-                          rows.Text(row, 6) == "t", rows.Text(row, 7) == "t"});
+                          rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t",
+                          rows.Text(row, 7) == "t"});
   }
   return {};
 }
@@ -156,6 +177,9 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
     if (!RunsHere(task) || !task.IsDue(context.clock.SteadyNow())) continue;
     if (!task.IsSlow()) batch.BeginPart(task.name());
     const auto outcome = RunTask(task, context, batch);
+    if (!outcome.ok() && outcome.error().code == ErrorCode::kNotFound && task.query() == nullptr) {
+      extensions_doubted_ = true;
+    }
     if (!task.IsSlow()) {
       if (!task.error().empty()) batch.FailPart(task.error());
       batch.EndPart();
@@ -229,18 +253,20 @@ void PostgresCollector::ReportTasks(SteadyTime now, model::MetricBatch& batch) c
                           MetricType::kGauge, {"collector"});
   const auto age =
       batch.DeclareFamily("tocsin_postgres_collector_age_seconds",
-                          "Age of the oldest series of a collector that does not run at every poll",
+                          "Age of the oldest number shown of a collector that does not read all of "
+                          "them at every poll; table_sizes are those of stat_user_tables",
                           MetricType::kGauge, {"collector"});
+  OldestReads oldest;
+  tour_.AddOldestReads(oldest);
   for (const SubjectTask& task : tasks_) {
     const auto name = task.name();
     const auto error = errors_.find(name);
     batch.Add(success, {name}, error == errors_.end() ? 1 : 0);
     batch.Add(duration, {name}, std::max(task.duration_seconds(), tour_.LongestRunSeconds(name)));
-    auto oldest = tour_.OldestRows(name);
-    if (task.has_rows()) oldest = std::min(oldest.value_or(now), task.last_success());
-    if (oldest) batch.Add(age, {name}, ToSeconds(now - *oldest));
+    task.AddOldestReads(oldest);
     if (error != errors_.end()) batch.AddNote(fmt::format("{}: {}", name, error->second));
   }
+  for (const auto& [name, at] : oldest) batch.Add(age, {name}, ToSeconds(now - at));
   tour_.Report(batch);
 }
 

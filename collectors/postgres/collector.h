@@ -34,6 +34,7 @@ class PostgresCollector : public Collector {
   };
 
   Result<> Prepare(const CollectContext& context);
+  Result<> RefreshFacts(SteadyTime now);
   Result<> ReadDatabases();
   Result<> ForgetEndedBackends();
   Result<> RunTasks(const CollectContext& context, model::MetricBatch& batch);
@@ -57,6 +58,8 @@ class PostgresCollector : public Collector {
   std::map<std::string, std::string, std::less<>> errors_;  // Of this collection, by task.
 
   ServerFacts server_;  // Of the present connection.
+  SteadyTime extensions_read_at_{};
+  bool extensions_doubted_ = false;  // Something that they should have is not there.
   Millis statement_timeout_{};
   int backend_pid_ = 0;
   std::vector<Database> databases_;

@@ -187,7 +187,8 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
   if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
   pid = connection_->backend_pid();
   visitors_.push_back(pid);
-  const Millis timeout = std::chrono::floor<Millis>(context.deadline - now) / 2;
+  const Millis timeout =
+      SubjectTask::StatementTimeout(std::chrono::floor<Millis>(context.deadline - now));
   auto facts = PrepareVisit(*connection_, timeout, server, stop.name);
   if (!facts.ok()) return fail(facts.error());
 
@@ -253,15 +254,10 @@ double DatabaseTour::LongestRunSeconds(std::string_view name) const {
   return longest;
 }
 
-std::optional<SteadyTime> DatabaseTour::OldestRows(std::string_view name) const {
-  std::optional<SteadyTime> oldest;
+void DatabaseTour::AddOldestReads(OldestReads& oldest) const {
   for (const auto& [oid, stop] : stops_) {
-    for (const SubjectTask& task : stop.tasks) {
-      if (task.name() != name || !task.has_rows()) continue;
-      if (!oldest || task.last_success() < *oldest) oldest = task.last_success();
-    }
+    for (const SubjectTask& task : stop.tasks) task.AddOldestReads(oldest);
   }
-  return oldest;
 }
 
 void DatabaseTour::Report(model::MetricBatch& batch) const {

@@ -54,10 +54,8 @@ class DatabaseTour {
   // database that does not let us in is no error: Report() says so.
   Result<> Show(std::string_view name, model::MetricBatch& batch) const;
 
-  // The longest that a run took, and the age of the oldest rows; nothing if no database
-  // has any.
   double LongestRunSeconds(std::string_view name) const;
-  std::optional<SteadyTime> OldestRows(std::string_view name) const;
+  void AddOldestReads(OldestReads& oldest) const;  // Of all databases.
 
   // tocsin_postgres_database_up, and a note for each that could not be visited.
   void Report(model::MetricBatch& batch) const;

@@ -165,8 +165,9 @@ Result<DatabaseFilter> DatabaseFilter::Make(const std::vector<std::string>& incl
   return filter;
 }
 
+// An expression matches no bytes that are not UTF-8, not even ".*".
 bool DatabaseFilter::Allows(std::string_view database) const {
-  const re2::StringPiece text(database.data(), database.size());
+  const std::string text = ValidUtf8(database);
   const auto matches = [&](const auto& pattern) { return re2::RE2::FullMatch(text, *pattern); };
   if (!include_.empty() && std::none_of(include_.begin(), include_.end(), matches)) return false;
   return std::none_of(exclude_.begin(), exclude_.end(), matches);

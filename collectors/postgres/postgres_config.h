@@ -65,7 +65,7 @@ struct PostgresOptions {
   int database_limit = 0;
   std::map<std::string, bool, std::less<>> switched;  // Subjects turned on or off by name.
   int statement_limit = 0;
-  int table_limit = 0;  // For one database; likewise:
+  int table_limit = 0;  // For one database, of up to ten: SubjectRun::ObjectLimit(); likewise:
   int index_limit = 0;
   bool statement_texts = false;  // Show pg_stat_statements_query_id, with query texts.
   int statement_text_length = 0;

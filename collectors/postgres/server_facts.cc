@@ -11,11 +11,16 @@ constexpr int kVersionWithSnapshots = 150'000;
 
 // set_config and not the start-up packet's options: PgBouncer refuses those, and
 // pg_settings keeps showing the server's own values as reset_val.
+// A database in SQL_ASCII holds any bytes: asked for UTF-8, the server converts nothing and
+// refuses every answer with bytes that are none. We take them as they are; whoever shows
+// them mends them.
 std::string LimitsSql(Millis statement_timeout, int version) {
   std::string sql = fmt::format(
       "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),"
       " set_config('statement_timeout', '{}', false), set_config('lock_timeout', '{}', false),"
-      " set_config('max_parallel_workers_per_gather', '0', false)",
+      " set_config('max_parallel_workers_per_gather', '0', false),"
+      " set_config('client_encoding', CASE current_setting('server_encoding')"
+      "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)",
       statement_timeout.count(), kLockTimeout.count());
   if (version >= 110'000) sql += ", set_config('jit', 'off', false)";
   if (version >= 140'000) sql += ", set_config('idle_session_timeout', '0', false)";
@@ -28,9 +33,11 @@ std::string LimitsSql(Millis statement_timeout, int version) {
 
 constexpr std::string_view kFactsSql =
     "SELECT version(), current_setting('server_version_num'), current_database(),"
-    " (SELECT quote_ident(n.nspname) FROM pg_extension e"
-    "  JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'),"
     " inet_client_addr() IS NOT DISTINCT FROM inet_server_addr()";
+
+constexpr std::string_view kStatementsSchemaSql =
+    "SELECT quote_ident(n.nspname) FROM pg_extension e"
+    " JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
 
 constexpr std::string_view kColumnsSql =
     "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
@@ -57,6 +64,21 @@ Result<std::string> FindBlindRole(Connection& connection) {
   return std::string(rows.Text(0, 0));
 }
 
+Result<> RefreshExtensions(Connection& connection, ServerFacts& facts) {
+  TOCSIN_ASSIGN_OR_RETURN(const Rows schema, connection.Query(std::string(kStatementsSchemaSql)));
+  const bool still_none = schema.size() == 0 && facts.statements_schema.empty();
+  if (still_none && !facts.columns.empty()) return {};
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, connection.Query(std::string(kColumnsSql)));
+  facts.statements_schema = schema.Text(0, 0);
+  facts.columns.clear();
+  for (int row = 0; row < rows.size(); ++row) {
+    const std::string relation(rows.Text(row, 0));
+    facts.columns.insert(relation + "." + std::string(rows.Text(row, 1)));
+    facts.columns.insert(relation);
+  }
+  return {};
+}
+
 Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout) {
   ServerFacts facts;
   facts.version = connection.server_version();
@@ -70,19 +92,13 @@ Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_time
   facts.version = static_cast<int>(rows.Number(0, 1).value_or(facts.version));
   facts.short_version = fmt::format("{}.{}.0", facts.version / 10'000, facts.version % 10'000);
   facts.database = rows.Text(0, 2);
-  facts.statements_schema = rows.Text(0, 3);
-  facts.is_same_host = rows.Text(0, 4) == "t";
+  facts.is_same_host = rows.Text(0, 3) == "t";
 
   // Only a note hangs on it: a server that does not tell is no reason to give up.
   auto blind_role = FindBlindRole(connection);
   if (!blind_role.ok() && connection.lost()) return blind_role.error();
   facts.blind_role = blind_role.ok() ? *std::move(blind_role) : std::string();
-  TOCSIN_ASSIGN_OR_RETURN(const Rows columns, connection.Query(std::string(kColumnsSql)));
-  for (int row = 0; row < columns.size(); ++row) {
-    const std::string relation(columns.Text(row, 0));
-    facts.columns.insert(relation + "." + std::string(columns.Text(row, 1)));
-    facts.columns.insert(relation);
-  }
+  TOCSIN_RETURN_IF_ERROR(RefreshExtensions(connection, facts));
   return facts;
 }
 

@@ -30,13 +30,19 @@ struct ServerFacts {
 };
 
 // Sets the limits of a new connection (lock_timeout, statement_timeout, no JIT, an
-// empty search path) and asks for the facts. Errors: as Connection::Query.
+// empty search path; UTF-8, or bytes as they are where the server knows no encoding) and
+// asks for the facts. Errors: as Connection::Query.
 Result<ServerFacts> PrepareSession(Connection& connection, Millis statement_timeout);
 
 // The same for a connection to another database of a server whose facts are known: one
 // round trip. Extensions are not looked for. Errors: as Connection::Query.
 Result<ServerFacts> PrepareVisit(Connection& connection, Millis statement_timeout,
                                  const ServerFacts& known, const std::string& database);
+
+// Looks for pg_stat_statements and its columns anew: it may be created, updated, moved or
+// dropped while a connection is kept. A failure leaves `facts` as they are. Errors: as
+// Connection::Query.
+Result<> RefreshExtensions(Connection& connection, ServerFacts& facts);
 
 // ServerFacts::blind_role as it is now: a grant needs no new connection.
 Result<std::string> FindBlindRole(Connection& connection);

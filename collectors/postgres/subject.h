@@ -4,6 +4,8 @@
 // below subjects/ with one row in the table (subjects.cc). Each fails alone and
 // is reported under its name in pg_scrape_collector_success.
 
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +15,8 @@
 #include "collectors/postgres/connection.h"
 #include "collectors/postgres/custom_query.h"
 #include "collectors/postgres/emitter.h"
+#include "collectors/postgres/fullest_sequences.h"
+#include "collectors/postgres/growth.h"
 #include "collectors/postgres/postgres_config.h"
 #include "collectors/postgres/server_facts.h"
 #include "collectors/postgres/top_objects.h"
@@ -27,6 +31,7 @@ struct Database {
   bool allows_connections = false;
   double xid_age = 0;
   double multixact_age = 0;
+  double next_multixact = 0;  // The server's: the same of each.
   bool is_template = false;
   bool may_connect = false;  // Our role has the privilege, and it is not half dropped.
 };
@@ -37,6 +42,10 @@ struct NamedGauge {
   double value = 0;
 };
 
+// When the oldest of the numbers shown was read, by the name that tells its age.
+using OldestReads = std::map<std::string, SteadyTime, std::less<>>;
+void AddRead(OldestReads& oldest, std::string_view name, SteadyTime read_at);
+
 // What a subject keeps between collections.
 struct SubjectMemory {
   struct Value {
@@ -44,11 +53,14 @@ struct SubjectMemory {
     SteadyTime read_at{};
   };
   std::unordered_map<std::string, Value> values;
+  OldestReads oldest;  // Of `values`, if they are shown again before they are read again.
   // Gauges shown again as long as the server tells the same key.
   std::string key;
   std::vector<NamedGauge> gauges;
   SteadyTime read_at{};
   TopObjects objects;  // Those that have series of their own.
+  FullestSequences sequences;
+  Growth growth;
   std::unordered_map<std::string, std::string> texts;
 };
 
@@ -116,10 +128,19 @@ constexpr ValueColumn CounterColumn(std::string_view metric, std::string_view sq
 struct Select {
   std::vector<LabelColumn> labels;
   std::vector<ValueColumn> values;
-  std::string_view from;     // Everything after FROM.
-  bool by_database = false;  // The label datname decides which rows are shown.
+  std::string_view from;  // Everything after FROM.
+  // The label datname decides which rows are shown; where it is NULL, it is.
+  bool by_database = false;
 };
 Result<> CollectSelect(SubjectRun& run, const Select& select);
+
+// The same in two steps, for who needs the rows.
+struct Selected {
+  std::vector<const ValueColumn*> columns;  // Of the rows, after the labels: those that are there.
+  Rows rows;
+};
+Result<Selected> ReadSelect(SubjectRun& run, const Select& select);
+void ShowSelect(SubjectRun& run, const Select& select, const Selected& selected);
 
 // Each subject's function, by its file.
 Result<> CollectBlocking(SubjectRun& run);

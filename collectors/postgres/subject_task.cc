@@ -10,6 +10,7 @@ namespace {
 
 // Left of the deadline for what follows the queries.
 constexpr Millis kReserve{100};
+constexpr Millis kLeastStatementTimeout{50};
 
 void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
   std::vector<model::MetricBatch::FamilyId> ids;
@@ -57,6 +58,10 @@ SubjectTask::SubjectTask(const CustomQuery& query)
       collect_(CollectCustomQuery),
       query_(&query) {}
 
+Millis SubjectTask::StatementTimeout(Millis whole) {
+  return std::max((whole - kReserve) * 2 / 5, kLeastStatementTimeout);
+}
+
 bool SubjectTask::IsDue(SteadyTime now) const {
   return !has_run_ || !IsSlow() || now - last_run_ >= interval_;
 }
@@ -82,7 +87,7 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
   const auto outcome = collect_(run);
   const SteadyTime end = context.clock.SteadyNow();
   if (!outcome.ok()) {
-    Miss(now, outcome.error().message);
+    Fail(now, outcome.error().message);
   } else {
     has_run_ = true;
     last_run_ = last_success_ = now;
@@ -95,10 +100,21 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
 }
 
 void SubjectTask::Miss(SteadyTime now, std::string error) {
+  Fail(now, std::move(error));
+  if (!IsSlow()) memory_.oldest.clear();  // Nothing is shown.
+}
+
+void SubjectTask::Fail(SteadyTime now, std::string error) {
   has_run_ = true;
   last_run_ = now;
   error_ = error.empty() ? "failed" : std::move(error);
   ++missed_runs_;
+}
+
+void SubjectTask::AddOldestReads(OldestReads& oldest) const {
+  if (IsSlow() && !rows_) return;
+  if (rows_) AddRead(oldest, name_, last_success_);
+  for (const auto& [name, read_at] : memory_.oldest) AddRead(oldest, name, read_at);
 }
 
 void SubjectTask::ForgetOldRows(SteadyTime now, Millis most_age) {

@@ -33,11 +33,16 @@ class SubjectTask {
   bool IsSlow() const { return interval_ > Millis(0); }
   bool IsDue(SteadyTime now) const;
 
+  // What the server cancels the statements of a session after, of which each collection, or
+  // the visit, has `whole`: at most the share of every run that begins within the first
+  // fifth of it, so that those need no time-out of their own.
+  static Millis StatementTimeout(Millis whole);
+
   // Runs it, within half of what is left of the deadline, so that one that is
   // cancelled leaves time to the others. The rows go to `batch`, or are kept if it is
   // slow. Errors: as the subject's; they are error() until the next run.
   Result<> Run(const Session& session, const CollectContext& context, model::MetricBatch& batch);
-  // It was due and could not be run: the same as a run that failed.
+  // It was due and could not be run: the same as a run that failed and showed nothing.
   void Miss(SteadyTime now, std::string error);
 
   // Ends the rows after three runs that failed, or that did not take place in time.
@@ -46,9 +51,8 @@ class SubjectTask {
   // a family of the same name and other labels.
   Result<> Show(model::MetricBatch& batch) const;
 
-  bool has_rows() const { return rows_ != nullptr; }
-  SteadyTime last_run() const { return last_run_; }
-  SteadyTime last_success() const { return last_success_; }
+  // Adds when what it shows was read, unless that is at every collection.
+  void AddOldestReads(OldestReads& oldest) const;
   double duration_seconds() const { return duration_seconds_; }
   const std::string& error() const { return error_; }  // Of the last run; empty: it succeeded.
   bool has_run() const { return has_run_; }
@@ -58,6 +62,8 @@ class SubjectTask {
   Millis RowsLast() const { return kMostMissedRuns * interval_; }
 
  private:
+  void Fail(SteadyTime now, std::string error);
+
   std::string_view name_;
   Millis interval_{};
   Result<> (*collect_)(SubjectRun& run) = nullptr;

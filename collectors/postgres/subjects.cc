@@ -64,6 +64,11 @@ bool SubjectRun::Shows(std::string_view database) const {
                      [&](const Database& one) { return one.name == database; });
 }
 
+void AddRead(OldestReads& oldest, std::string_view name, SteadyTime read_at) {
+  const auto [known, is_new] = oldest.try_emplace(std::string(name), read_at);
+  if (!is_new) known->second = std::min(known->second, read_at);
+}
+
 std::size_t SubjectRun::ObjectLimit(int limit) const {
   const auto most = static_cast<std::size_t>(limit);
   return std::clamp<std::size_t>(10 * most / std::max<std::size_t>(databases.size(), 1), 1, most);
@@ -78,7 +83,7 @@ Result<Rows> SubjectRun::Query(const std::string& sql) {
                           std::to_string(left.count()) + "', true); " + sql);
 }
 
-Result<> CollectSelect(SubjectRun& run, const Select& select) {
+Result<Selected> ReadSelect(SubjectRun& run, const Select& select) {
   std::vector<const ValueColumn*> columns;
   for (const ValueColumn& column : select.values) {
     const bool is_known = std::any_of(columns.begin(), columns.end(), [&](const auto* other) {
@@ -88,22 +93,26 @@ Result<> CollectSelect(SubjectRun& run, const Select& select) {
       columns.push_back(&column);
     }
   }
-  if (columns.empty()) return {};
+  if (columns.empty()) return Selected{{}, Rows(nullptr)};
 
   std::string sql = "SELECT ";
+  for (const LabelColumn& label : select.labels) sql.append(label.sql).append(", ");
+  for (const ValueColumn* column : columns) sql.append(column->sql).append(", ");
+  sql.resize(sql.size() - 2);
+  sql.append(" FROM ").append(select.from);
+  TOCSIN_ASSIGN_OR_RETURN(Rows rows, run.Query(sql));
+  return Selected{std::move(columns), std::move(rows)};
+}
+
+void ShowSelect(SubjectRun& run, const Select& select, const Selected& selected) {
+  const auto& [columns, rows] = selected;
   int label_count = 0;
   int database_label = -1;
   std::array<std::string_view, Emitter::kMostLabels> names;
   for (const LabelColumn& label : select.labels) {
     if (label.label == "datname") database_label = label_count;
     names[label_count++] = label.label;
-    sql.append(label.sql).append(", ");
   }
-  for (const ValueColumn* column : columns) sql.append(column->sql).append(", ");
-  sql.resize(sql.size() - 2);
-  sql.append(" FROM ").append(select.from);
-  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(sql));
-
   const Emitter::LabelValues label_names(names.data(), label_count);
   std::array<std::string_view, Emitter::kMostLabels> values;
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -112,13 +121,21 @@ Result<> CollectSelect(SubjectRun& run, const Select& select) {
     const auto family = run.out.Declare(column.metric, column.help, column.type, label_names);
     for (int row = 0; row < rows.size(); ++row) {
       for (int label = 0; label < label_count; ++label) values[label] = rows.Text(row, label);
-      if (select.by_database && !run.Shows(values[database_label])) continue;
+      if (select.by_database && !rows.IsNull(row, database_label) &&
+          !run.Shows(values[database_label])) {
+        continue;
+      }
       auto value = rows.Number(row, place);
       if (!value && column.if_null == IfNull::kZero) value = 0;
       if (!value && column.if_null == IfNull::kNaN) value = model::NormalNaN();
       if (value) run.out.Add(family, Emitter::LabelValues(values.data(), label_count), *value);
     }
   }
+}
+
+Result<> CollectSelect(SubjectRun& run, const Select& select) {
+  TOCSIN_ASSIGN_OR_RETURN(const Selected selected, ReadSelect(run, select));
+  ShowSelect(run, select, selected);
   return {};
 }
 

@@ -85,7 +85,7 @@ std::optional<TableSize> KnownTableSize(const SubjectRun& run, const std::string
   const auto table = run.memory.values.find(KeyOf(oid, false));
   const auto indexes = run.memory.values.find(KeyOf(oid, true));
   if (table == run.memory.values.end() || indexes == run.memory.values.end()) return std::nullopt;
-  return TableSize{table->second.value, indexes->second.value};
+  return TableSize{table->second.value, indexes->second.value, table->second.read_at};
 }
 
 }  // namespace tocsin::collectors::postgres

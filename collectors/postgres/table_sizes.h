@@ -16,6 +16,7 @@ namespace tocsin::collectors::postgres {
 struct TableSize {
   double table = 0;    // With its TOAST table, maps and forks; bytes.
   double indexes = 0;  // Bytes.
+  SteadyTime read_at{};
 };
 
 // Reads those of `oids` (tables of the database connected to) that are due, as far as

@@ -16,6 +16,7 @@ std::vector<bool> TopObjects::Choose(std::span<const Object> objects, std::size_
   std::vector<Candidate> candidates;
   candidates.reserve(objects.size());
   for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (!objects[i].may_be_chosen) continue;
     const auto known = chosen_.find(objects[i].key);
     const bool keeps = known != chosen_.end() && now - known->second < kPlaceLasts;
     candidates.push_back({keeps, objects[i].weight, i});
@@ -45,12 +46,16 @@ void TopObjects::CountOthers(std::span<const Object> objects, const std::vector<
   std::unordered_map<std::string, std::vector<double>> counted;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const Object& object = objects[i];
-    if (left_out_ > 0 && others_.empty()) others_.resize(object.counters.size(), 0);
+    if (left_out_ > 0 && others_.size() < object.counters.size()) {
+      others_.resize(object.counters.size(), 0);
+    }
     if (!chosen[i] && !is_first) {
       const auto before = counted_.find(object.key);
+      const bool is_new = before == counted_.end();
       for (std::size_t j = 0; j < object.counters.size(); ++j) {
+        if (!is_new && j >= before->second.size()) break;
         const double value = object.counters[j];
-        const double last = before == counted_.end() ? 0 : before->second[j];
+        const double last = is_new ? 0 : before->second[j];
         others_[j] += value >= last ? value - last : value;  // Less: it was reset.
       }
     }

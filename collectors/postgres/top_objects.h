@@ -23,7 +23,10 @@ class TopObjects {
   struct Object {
     std::string key;  // What it is told apart by; unique.
     double weight = 0;
-    std::vector<double> counters;  // As many as those of every other object.
+    // As many as those of every other object. A later call may have more at the end, or
+    // fewer: another version of the server.
+    std::vector<double> counters;
+    bool may_be_chosen = true;  // Else it is one of the others.
   };
 
   // Chooses at most `limit` of `objects`, which are all there are now; whether each is

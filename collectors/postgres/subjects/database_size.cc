@@ -58,11 +58,14 @@ Result<> CollectDatabaseSize(SubjectRun& run) {
 
   std::erase_if(sizes,
                 [&](const auto& entry) { return now - entry.second.read_at > kForgetAfter; });
+  run.memory.oldest.clear();
   const auto family = run.out.Declare("pg_database_size_bytes", "Disk space used by the database",
                                       model::MetricType::kGauge, {"datname"});
   for (const Database& database : run.databases) {
     const auto known = sizes.find(database.oid);
-    if (known != sizes.end()) run.out.Add(family, {database.name}, known->second.value);
+    if (known == sizes.end()) continue;
+    run.out.Add(family, {database.name}, known->second.value);
+    AddRead(run.memory.oldest, "database_size", known->second.read_at);
   }
   return outcome;
 }

@@ -1,4 +1,4 @@
-#include "collectors/postgres/subject.h"
+#include "collectors/postgres/wraparound.h"
 
 namespace tocsin::collectors::postgres {
 
@@ -16,6 +16,12 @@ Result<> CollectDatabaseWraparound(SubjectRun& run) {
     run.out.Add(xid, {database.name}, database.xid_age);
     run.out.Add(multixact, {database.name}, database.multixact_age);
   }
+  if (run.databases.empty()) return {};
+  ShowWraparoundDays(
+      run, "tocsin_postgres_multixact_wraparound_days_left",
+      "Days until the database's oldest multixact is so old that nothing can be written any "
+      "more, at the present rate and without a vacuum",
+      run.databases.front().next_multixact, &Database::multixact_age);
   return {};
 }
 

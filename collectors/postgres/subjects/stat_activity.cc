@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -28,6 +29,24 @@ std::vector<std::string_view> ExtraLabels(Names names) {
   return {"usename", "application_name", "backend_type", "wait_event_type", "wait_event"};
 }
 
+// By state and, where the profile knows it, backend_type. Sessions of databases without
+// series of their own take connections of the server all the same.
+using Others = std::map<std::pair<std::string_view, std::string_view>, double>;
+
+void ShowOthers(SubjectRun& run, const Others& others, bool with_type) {
+  constexpr std::string_view kLabels[] = {"state", "backend_type"};
+  const std::size_t count = with_type ? 2 : 1;
+  if (others.empty()) return;
+  const auto family =
+      run.out.Declare("tocsin_postgres_other_connections",
+                      "Connections in this state to all databases without series of their own",
+                      MetricType::kGauge, Emitter::LabelValues(kLabels, count));
+  for (const auto& [key, number] : others) {
+    const std::string_view values[] = {key.first, key.second};
+    run.out.Add(family, Emitter::LabelValues(values, count), number);
+  }
+}
+
 }  // namespace
 
 // Our own connection is not counted. States that a database has no session in are
@@ -54,12 +73,18 @@ Result<> CollectStatActivity(SubjectRun& run) {
   const auto duration = run.out.Declare("pg_stat_activity_max_tx_duration", kDurationHelp,
                                         MetricType::kGauge, label_names);
   std::set<std::pair<std::string_view, std::string_view>> seen;
+  Others others;
+  const auto type = std::find(labels.begin(), labels.end(), "backend_type") - labels.begin();
   std::vector<std::string_view> values(labels.size());
   for (int row = 0; row < rows.size(); ++row) {
     for (int label = 0; label < label_count; ++label) values[label] = rows.Text(row, label);
-    if (!run.Shows(values[0])) continue;
+    const double sessions = rows.Number(row, label_count).value_or(0);
+    if (!run.Shows(values[0])) {
+      others[{values[1], type < label_count ? values[type] : std::string_view()}] += sessions;
+      continue;
+    }
     seen.emplace(values[0], values[1]);
-    run.out.Add(count, Emitter::LabelValues(values), rows.Number(row, label_count).value_or(0));
+    run.out.Add(count, Emitter::LabelValues(values), sessions);
     run.out.Add(duration, Emitter::LabelValues(values),
                 rows.Number(row, label_count + 1).value_or(0));
   }
@@ -73,6 +98,7 @@ Result<> CollectStatActivity(SubjectRun& run) {
       run.out.Add(duration, Emitter::LabelValues(values), 0);
     }
   }
+  ShowOthers(run, others, type < label_count);
   return {};
 }
 

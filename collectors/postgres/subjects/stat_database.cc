@@ -1,9 +1,11 @@
-#include "collectors/postgres/subject.h"
+#include "collectors/postgres/other_databases.h"
 
 namespace tocsin::collectors::postgres {
 namespace {
 
 using model::MetricType;
+
+constexpr std::string_view kStatsReset = "pg_stat_database_stats_reset";
 
 constexpr ValueColumn Counter(std::string_view metric, std::string_view sql,
                               std::string_view help) {
@@ -52,7 +54,7 @@ std::vector<ValueColumn> Columns() {
               "Time spent reading data file blocks by backends in this database, in milliseconds"),
       Counter("pg_stat_database_blk_write_time", "blk_write_time",
               "Time spent writing data file blocks by backends in this database, in milliseconds"),
-      Counter("pg_stat_database_stats_reset", "floor(extract(epoch FROM stats_reset))",
+      Counter(kStatsReset, "floor(extract(epoch FROM stats_reset))",
               "Time at which these statistics were last reset"),
   };
 }
@@ -94,9 +96,10 @@ void AddUnknownColumns(Select& select) {
 
 // 0.11 also showed the row of the shared objects.
 Select Make011() {
-  Select select{.labels = {{"datid", "datid"}, {"datname", "coalesce(datname, '')"}},
+  Select select{.labels = {{"datid", "datid"}, {"datname", "datname"}},
                 .values = Columns(),
-                .from = "pg_stat_database"};
+                .from = "pg_stat_database",
+                .by_database = true};
   select.values.back().if_null = IfNull::kNaN;
   AddUnknownColumns(select);
   return select;
@@ -108,14 +111,32 @@ Select MakeAll() {
   return select;
 }
 
-}  // namespace
-
-Result<> CollectStatDatabase(SubjectRun& run) {
+const Select& SelectOf(Names names) {
   static const Select select020 = Make020();
   static const Select select011 = Make011();
   static const Select select_all = MakeAll();
-  if (run.options.names == Names::kAll) return CollectSelect(run, select_all);
-  return CollectSelect(run, run.options.names == Names::k011 ? select011 : select020);
+  if (names == Names::kAll) return select_all;
+  return names == Names::k011 ? select011 : select020;
+}
+
+}  // namespace
+
+Result<> CollectStatDatabase(SubjectRun& run) {
+  const Select& select = SelectOf(run.options.names);
+  TOCSIN_ASSIGN_OR_RETURN(const Selected selected, ReadSelect(run, select));
+  ShowSelect(run, select, selected);
+
+  std::vector<DatabaseCounter> counters;
+  int place = static_cast<int>(select.labels.size());
+  for (const ValueColumn* column : selected.columns) {
+    // A time is no count, though the exporter says so.
+    if (column->type == MetricType::kCounter && column->metric != kStatsReset) {
+      counters.push_back({column->metric, column->help, place});
+    }
+    ++place;
+  }
+  CountOtherDatabases(run, selected.rows, counters);
+  return {};
 }
 
 }  // namespace tocsin::collectors::postgres

@@ -1,4 +1,4 @@
-#include "collectors/postgres/subject.h"
+#include "collectors/postgres/other_databases.h"
 
 namespace tocsin::collectors::postgres {
 namespace {
@@ -40,8 +40,11 @@ Result<> CollectStatDatabaseConflicts(SubjectRun& run) {
   }
   TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(columns + " FROM pg_stat_database_conflicts"));
   const bool emitter_adds_server = run.options.names == Names::k011;
+  std::vector<DatabaseCounter> counters;
   for (std::size_t i = 0; i < known.size(); ++i) {
     const Conflict& conflict = *known[i];
+    const int place = 2 + static_cast<int>(i);
+    counters.push_back({conflict.metric, conflict.help, place});
     const auto family =
         emitter_adds_server
             ? run.out.Declare(conflict.metric, conflict.help, conflict.type, {"datid", "datname"})
@@ -50,7 +53,7 @@ Result<> CollectStatDatabaseConflicts(SubjectRun& run) {
     for (int row = 0; row < rows.size(); ++row) {
       const auto name = rows.Text(row, 1);
       if (!run.Shows(name)) continue;
-      const double value = rows.Number(row, 2 + static_cast<int>(i)).value_or(0);
+      const double value = rows.Number(row, place).value_or(0);
       if (emitter_adds_server) {
         run.out.Add(family, {rows.Text(row, 0), name}, value);
       } else {
@@ -58,6 +61,7 @@ Result<> CollectStatDatabaseConflicts(SubjectRun& run) {
       }
     }
   }
+  CountOtherDatabases(run, rows, counters);
   return {};
 }
 

@@ -116,11 +116,9 @@ struct Statements {
 
 Statements ChooseStatements(SubjectRun& run, Rows rows) {
   std::vector<TopObjects::Object> objects;
-  std::vector<int> shown;  // Rows of databases that have series.
   for (int row = 0; row < rows.size(); ++row) {
-    if (!run.Shows(rows.Text(row, 1))) continue;
-    shown.push_back(row);
     TopObjects::Object object;
+    object.may_be_chosen = run.Shows(rows.Text(row, 1));
     for (int label = 0; label < kFirstNumber; ++label) {
       object.key.append(rows.Text(row, label)).push_back('\n');
     }
@@ -134,8 +132,8 @@ Statements ChooseStatements(SubjectRun& run, Rows rows) {
       run.memory.objects.Choose(objects, static_cast<std::size_t>(run.options.statement_limit),
                                 run.context.clock.SteadyNow());
   Statements statements{std::move(rows), {}};
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    if (is_chosen[i]) statements.chosen.push_back(shown[i]);
+  for (int row = 0; row < statements.rows.size(); ++row) {
+    if (is_chosen[static_cast<std::size_t>(row)]) statements.chosen.push_back(row);
   }
   return statements;
 }
@@ -159,7 +157,8 @@ void ShowOthers(SubjectRun& run) {
   const TopObjects& top = run.memory.objects;
   run.out.Gauge(
       "tocsin_postgres_statements_left_out",
-      "Statements of pg_stat_statements without series of their own, because of the limit",
+      "Statements of pg_stat_statements without series of their own, because of the limit or "
+      "because their database has none",
       static_cast<double>(top.left_out()));
   for (std::size_t i = 0; i < top.others().size(); ++i) {
     constexpr std::string_view kPrefix = "pg_stat_statements_";

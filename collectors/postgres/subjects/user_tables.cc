@@ -180,6 +180,7 @@ void ShowSizes(SubjectRun& run, const Tables& tables) {
   std::vector<std::string> oids;
   for (const int row : tables.chosen) oids.emplace_back(rows.Text(row, 0));
   RefreshTableSizes(run, oids);
+  run.memory.oldest.clear();
 
   struct Size {
     std::string_view name;
@@ -203,6 +204,7 @@ void ShowSizes(SubjectRun& run, const Tables& tables) {
                                         {"datname", "schemaname", "relname"});
     for (const int row : tables.chosen) {
       const auto exact = KnownTableSize(run, std::string(rows.Text(row, 0)));
+      if (exact) AddRead(run.memory.oldest, "table_sizes", exact->read_at);
       const double table = exact ? exact->table : rows.Number(row, 5).value_or(0);
       const double indexes = exact ? exact->indexes : rows.Number(row, 6).value_or(0);
       run.out.Add(family, {rows.Text(row, 1), rows.Text(row, 2), rows.Text(row, 3)},

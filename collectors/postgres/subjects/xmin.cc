@@ -1,46 +1,6 @@
-#include <algorithm>
-#include <chrono>
-
-#include "collectors/postgres/subject.h"
+#include "collectors/postgres/wraparound.h"
 
 namespace tocsin::collectors::postgres {
-namespace {
-
-using std::chrono::hours;
-using std::chrono::minutes;
-
-// Transactions until PostgreSQL takes no more writes: it stops three million early.
-constexpr double kMostAge = 2'147'483'648.0 - 3'000'000;
-// The rate is that of the last six to twelve hours, from ten minutes on.
-constexpr hours kRateOver{6};
-constexpr minutes kLeastTime{10};
-
-// Nothing as long as no transaction number is used: then it never comes to it.
-void ShowDaysLeft(SubjectRun& run, double next) {
-  const SteadyTime now = run.context.clock.SteadyNow();
-  auto& seen = run.memory.values;
-  const auto [newer, is_first] = seen.try_emplace("newer", SubjectMemory::Value{next, now});
-  if (is_first || next < newer->second.value) {  // Another server has taken its place.
-    newer->second = {next, now};
-    seen.insert_or_assign("older", newer->second);
-  } else if (now - newer->second.read_at >= kRateOver) {
-    seen.insert_or_assign("older", newer->second);
-    seen.insert_or_assign("newer", SubjectMemory::Value{next, now});
-  }
-  const SubjectMemory::Value& since = seen.at("older");
-  if (now - since.read_at < kLeastTime || next <= since.value) return;
-  const double per_day = (next - since.value) / ToSeconds(now - since.read_at) * 86'400;
-  const auto family = run.out.Declare(
-      "tocsin_postgres_wraparound_days_left",
-      "Days until the database's oldest transaction is so old that nothing can be written any "
-      "more, at the present rate and without a vacuum",
-      model::MetricType::kGauge, {"datname"});
-  for (const Database& database : run.databases) {
-    run.out.Add(family, {database.name}, std::max(kMostAge - database.xid_age, 0.0) / per_day);
-  }
-}
-
-}  // namespace
 
 // Who holds back vacuum: the age of the oldest transaction each kind of holder
 // keeps rows for. A kind that holds nothing is 0.
@@ -67,7 +27,11 @@ Result<> CollectXmin(SubjectRun& run) {
   const auto next = rows.Number(0, 0);
   if (!next) return Error{ErrorCode::kCorruption, "no answer"};
   run.out.Gauge("pg_txid_current", "The next transaction number, with its epoch", *next);
-  ShowDaysLeft(run, *next);
+  ShowWraparoundDays(
+      run, "tocsin_postgres_wraparound_days_left",
+      "Days until the database's oldest transaction is so old that nothing can be written any "
+      "more, at the present rate and without a vacuum",
+      *next, &Database::xid_age);
   return {};
 }
 

@@ -85,6 +85,30 @@ TEST_F(PostgresBeyondTest, WraparoundIsToldInDaysAtThePresentRate) {
   EXPECT_NEAR(*collection.Value("tocsin_postgres_wraparound_days_left", kHere), left, left / 50);
 }
 
+TEST_F(PostgresBeyondTest, MultixactsAreToldInDaysToo) {
+  constexpr const char* kDays = "tocsin_postgres_multixact_wraparound_days_left";
+  PostgresTarget target(Yaml(*server_));
+  EXPECT_FALSE(target.Collect().Value(kDays, kHere).has_value());
+  auto one = server_->Connect();
+  auto other = server_->Connect();
+  ASSERT_TRUE(one.ok() && other.ok());
+  constexpr int kUsed = 5;
+  for (int i = 0; i < kUsed; ++i) {  // Two who share a row's lock take one.
+    for (auto* session : {one->get(), other->get()}) {
+      ASSERT_TRUE(session->Execute("BEGIN; SELECT FROM bookings WHERE id = 1 FOR SHARE").ok());
+    }
+    for (auto* session : {one->get(), other->get()}) ASSERT_TRUE(session->Execute("COMMIT").ok());
+  }
+  target.Advance(std::chrono::hours(1));
+  const auto collection = target.Collect();
+  const double age = *collection.Value("pg_database_wraparound_age_datminmxid_seconds", kHere);
+  EXPECT_GE(age, kUsed);
+  const double left = (2147483648.0 - 3e6 - age) / (kUsed * 24);
+  const auto days = collection.Value(kDays, kHere);
+  ASSERT_TRUE(days.has_value());
+  EXPECT_NEAR(*days, left, left / 50);
+}
+
 TEST(PostgresSubscriptionTest, OneThatLostItsPublisherShowsIt) {
   auto publisher = PostgresServer::Start({.settings = {{"wal_level", "logical"}}});
   auto subscriber =

@@ -325,6 +325,21 @@ TEST_F(PostgresSubjectsTest, ProfilesSpeakTheirVersionsNames) {
   }
 }
 
+TEST_F(PostgresSubjectsTest, NoStatementHasATimeOutOfItsOwnWhileThereIsTime) {
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(target.Collect(seconds(60)).outcome.ok());
+  ASSERT_TRUE(server_->Execute("SELECT pg_stat_statements_reset()").ok());
+  for (int poll = 0; poll < 10; ++poll) {
+    target.Advance(seconds(15));
+    ASSERT_TRUE(target.Collect(seconds(60)).outcome.ok());
+  }
+  const auto set = server_->Execute(
+      "SELECT coalesce(sum(calls) FILTER (WHERE query LIKE 'SELECT set_config(%'), 0), sum(calls)"
+      " FROM pg_stat_statements");
+  ASSERT_TRUE(set.ok()) << set.error().message;
+  EXPECT_EQ(set->at(0).at(0), "0") << "of " << set->at(0).at(1) << " statements of ten polls";
+}
+
 TEST_F(PostgresSubjectsTest, OneConnectionIsKept) {
   PostgresTarget target(Yaml(*server_));
   const auto ours =

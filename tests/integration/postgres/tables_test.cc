@@ -67,6 +67,28 @@ TEST_F(PostgresTablesTest, SizesAreThoseOnTheDiskAndAtMostTenMinutesOld) {
   EXPECT_EQ(target.Collect().Value(kTableSize, Table("one")), Ask("SELECT pg_table_size('one')"));
 }
 
+TEST_F(PostgresTablesTest, SizesTellTheirOwnAge) {
+  PostgresTarget target(Yaml(*server_));
+  const auto age = [&](const char* of) {
+    const auto collection = target.Collect();
+    const auto value =
+        collection.Value("tocsin_postgres_collector_age_seconds", {{"collector", of}});
+    return value.value_or(-1);
+  };
+  for (const char* of : {"database_size", "table_sizes"}) {
+    EXPECT_GE(age(of), 0) << of;
+    EXPECT_LT(age(of), 30) << of;
+  }
+  target.Advance(8 * kTableInterval);
+  for (const char* of : {"database_size", "table_sizes"}) {
+    EXPECT_GE(age(of), 480) << of;
+    EXPECT_LT(age(of), 510) << of;
+  }
+  EXPECT_LT(age("stat_user_tables"), 30);
+  target.Advance(2 * kTableInterval);
+  for (const char* of : {"database_size", "table_sizes"}) EXPECT_LT(age(of), 30) << of;
+}
+
 TEST_F(PostgresTablesTest, OneThatIsLockedIsShownAsTheCatalogueKnowsIt) {
   Execute("ANALYZE two");
   auto holder = server_->Connect();

@@ -37,6 +37,15 @@ TEST(TopObjectsTest, APlaceThatIsFreeGoesToTheHeaviestAtOnce) {
   EXPECT_EQ(top.left_out(), 0u);
 }
 
+TEST(TopObjectsTest, WhoMayNotBeChosenIsOneOfTheOthersHoweverHeavyAndTakesNoPlace) {
+  TopObjects top;
+  const std::vector<Object> objects = {{"a", 9, {1}, false}, {"b", 3, {1}}, {"c", 2, {1}}};
+  EXPECT_EQ(Chosen(top, objects, 2, kStart), "bc");
+  EXPECT_EQ(top.left_out(), 1u);
+  Chosen(top, {{"a", 9, {5}, false}, {"b", 3, {9}}, {"c", 2, {9}}}, 2, kStart + minutes(1));
+  EXPECT_EQ(top.others()[0], 4);
+}
+
 TEST(TopObjectsTest, WhatTheOthersCountNeverFalls) {
   TopObjects top;
   const auto count = [&](const std::vector<Object>& objects, int minute) {
@@ -66,6 +75,18 @@ TEST(TopObjectsTest, WhoLosesItsPlaceLaterCountsFromWhereItWasToo) {
   top.Choose(std::vector<Object>{{"a", 9, {100}}, {"b", 1, {55}}, {"c", 9, {3}}}, 2,
              kStart + hours(24));
   EXPECT_EQ(top.others()[0], 5);
+}
+
+TEST(TopObjectsTest, ACounterThatIsNewCountsFromWhereItIs) {
+  TopObjects top;
+  const auto call = [&](const std::vector<double>& counters) {
+    top.Choose(std::vector<Object>{{"a", 1, counters, false}}, 1, kStart);
+    return top.others();
+  };
+  EXPECT_EQ(call({5}), (std::vector<double>{0}));
+  EXPECT_EQ(call({6, 100}), (std::vector<double>{1, 0}));
+  EXPECT_EQ(call({8, 103}), (std::vector<double>{3, 3}));
+  EXPECT_EQ(call({9}), (std::vector<double>{4, 3}));
 }
 
 TEST(TopObjectsTest, NothingIsCountedWhileEverybodyHasAPlace) {

@@ -49,11 +49,53 @@ TEST_F(PostgresBeyondTest, WhoBlocksWhomIsToldFromTheRootOn) {
             1);
   EXPECT_FALSE(collection.Value("tocsin_postgres_blocker_sessions", {{"application_name", "leaf"}})
                    .has_value());
+  const auto waited = [&](const auto& blocked, const auto& blocker) {
+    return collection.Value("tocsin_postgres_blocked_by_seconds",
+                            {{"datname", "postgres"},
+                             {"pid", std::to_string((*blocked)->backend_pid())},
+                             {"blocker_pid", std::to_string((*blocker)->backend_pid())},
+                             {"blocker_gid", ""}});
+  };
+  EXPECT_EQ(collection.Count("tocsin_postgres_blocked_by_seconds"), 2);
+  EXPECT_GT(waited(middle, root), 0);
+  EXPECT_GT(waited(leaf, middle), 0);
   ASSERT_TRUE((*root)->Execute("ROLLBACK").ok());
   ASSERT_TRUE((*middle)->Receive().ok());
   ASSERT_TRUE((*middle)->Execute("ROLLBACK").ok());
   ASSERT_TRUE((*leaf)->Receive().ok());
   EXPECT_EQ(target.Collect().Value("tocsin_postgres_blocked_sessions", kHere), 0);
+}
+
+// Its session is gone: pg_blocking_pids() knows it as 0 only.
+TEST_F(PostgresBeyondTest, APreparedTransactionThatBlocksIsNamed) {
+  ASSERT_TRUE(server_
+                  ->Execute("BEGIN; UPDATE bookings SET seats = 2 WHERE id = 1;"
+                            "PREPARE TRANSACTION 'forgotten'")
+                  .ok());
+  ASSERT_TRUE(server_
+                  ->Execute("BEGIN; INSERT INTO bookings VALUES (9, 1);"
+                            "PREPARE TRANSACTION 'in nobody''s way'")
+                  .ok());
+  auto waiter = server_->Connect();
+  ASSERT_TRUE(waiter.ok());
+  ASSERT_TRUE((*waiter)->Send("UPDATE bookings SET seats = 3 WHERE id = 1").ok());
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(WaitUntil(
+      [&] { return target.Collect().Value("tocsin_postgres_blocked_sessions", kHere) == 1; }));
+  const auto collection = target.Collect();
+  EXPECT_EQ(collection.Count("tocsin_postgres_blocker_sessions"), 1);
+  EXPECT_EQ(collection.Value("tocsin_postgres_blocker_sessions",
+                             {{"pid", "0"}, {"gid", "forgotten"}, {"waits", "no"}}),
+            1);
+  EXPECT_GT(collection.Value("tocsin_postgres_blocked_by_seconds",
+                             {{"pid", std::to_string((*waiter)->backend_pid())},
+                              {"blocker_pid", "0"},
+                              {"blocker_gid", "forgotten"}}),
+            0);
+  for (const char* gid : {"'forgotten'", "'in nobody''s way'"}) {
+    ASSERT_TRUE(server_->Execute("ROLLBACK PREPARED " + std::string(gid)).ok());
+  }
+  EXPECT_TRUE((*waiter)->Receive().ok());
 }
 
 TEST_F(PostgresBeyondTest, APreparedTransactionAges) {

@@ -89,6 +89,7 @@ constexpr Expected kOnPrimary[] = {
     {"tocsin_postgres_wal_bytes_total", 14},
     {"tocsin_postgres_wal_syncs_total", 14},
     {"tocsin_postgres_xmin_age_transactions"},
+    {"tocsin_postgres_xmin_oldest_holder_age_transactions"},
 };
 constexpr Expected kOnStandby[] = {
     {"pg_stat_wal_receiver_receive_start_lsn"}, {"pg_stat_wal_receiver_receive_start_tli"},

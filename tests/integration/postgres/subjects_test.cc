@@ -156,6 +156,42 @@ TEST_F(PostgresSubjectsTest, ConnectionsByStateAgainstTheLimit) {
             0);
 }
 
+TEST_F(PostgresSubjectsTest, WhatIsWaitedForIsToldUnderEveryNameAndOfBackgroundProcessesToo) {
+  auto holder = server_->Connect();
+  auto waiter = server_->Connect("dbname=postgres");
+  ASSERT_TRUE(holder.ok() && waiter.ok());
+  ASSERT_TRUE((*holder)->Execute("SELECT pg_advisory_lock(7)").ok());
+  ASSERT_TRUE((*waiter)->Send("SELECT pg_advisory_lock(7)").ok());
+  for (const char* names : {"0.11", "0.15", "0.20"}) {
+    SCOPED_TRACE(names);
+    PostgresTarget target(Yaml(*server_, "names: \"" + std::string(names) + "\"\n"));
+    constexpr const char* kWaits = "tocsin_postgres_wait_events";
+    EXPECT_TRUE(WaitUntil([&] {
+      const auto collection = target.Collect();
+      return collection.Value(kWaits, {{"wait_event_type", "Lock"},
+                                       {"wait_event", "advisory"},
+                                       {"backend_type", "client backend"}}) == 1 &&
+             collection.Value(kWaits, {{"wait_event_type", "Client"},
+                                       {"wait_event", "ClientRead"},
+                                       {"backend_type", "client backend"}}) >= 1 &&
+             collection.Value(kWaits, {{"wait_event_type", "Activity"},
+                                       {"wait_event", "WalWriterMain"},
+                                       {"backend_type", "walwriter"}}) == 1;
+    }));
+    // Sessions of one state are one series, whatever they wait for.
+    const auto collection = target.Collect();
+    EXPECT_GE(
+        collection.Sum("pg_stat_activity_count", {{"datname", "postgres"}, {"state", "active"}}),
+        1);
+    if (names != std::string("0.11")) continue;
+    EXPECT_EQ(
+        collection.Value("pg_stat_activity_count", {{"datname", "postgres"}, {"state", "active"}}),
+        1);
+  }
+  ASSERT_TRUE((*holder)->Execute("SELECT pg_advisory_unlock(7)").ok());
+  EXPECT_TRUE((*waiter)->Receive().ok());
+}
+
 TEST_F(PostgresSubjectsTest, SettingsShowTheServersValuesNotThoseOfOurSession) {
   PostgresTarget target(Yaml(*server_));
   const auto collection = target.Collect();

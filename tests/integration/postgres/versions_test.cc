@@ -86,6 +86,7 @@ constexpr Expected kOnPrimary[] = {
     {"tocsin_postgres_prepared_transactions"},
     {"tocsin_postgres_sequence_used_ratio"},
     {"tocsin_postgres_slru_blocks_hit_total"},
+    {"tocsin_postgres_wait_events"},
     {"tocsin_postgres_wal_bytes_total", 14},
     {"tocsin_postgres_wal_syncs_total", 14},
     {"tocsin_postgres_xmin_age_transactions"},

@@ -65,8 +65,10 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
                           model::MetricBatch& batch) {
   const SteadyTime now = context.clock.SteadyNow();
   auto fresh = IsSlow() ? std::make_unique<model::MetricBatch>() : nullptr;
-  Emitter out(fresh ? *fresh : batch,
-              session.options.names == Names::k011 ? session.options.instance : std::string());
+  // What is the user's own has the server where all have it.
+  const bool may_have_server = query_ == nullptr || session.options.names == Names::k011;
+  Emitter out(fresh ? *fresh : batch, session.options.names,
+              may_have_server ? session.options.instance : std::string());
   SubjectRun run{.connection = session.connection,
                  .server = session.server,
                  .options = session.options,

@@ -20,8 +20,17 @@ void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
                                    model::MetricBatch::LabelValues(labels)));
   }
   std::vector<std::string_view> values;
+  std::vector<model::LabelView> labels;
   for (std::size_t i = 0; i < from.row_count(); ++i) {
     const auto row = from.row(i);
+    if (row.name != from.families()[row.family].name) {  // Of a histogram.
+      labels.clear();
+      for (std::uint32_t label = 0; label < row.label_count; ++label) {
+        labels.push_back(from.label(row.first_label + label));
+      }
+      to.AddSample(ids[row.family], row.name, labels, row.value);
+      continue;
+    }
     values.clear();
     for (std::uint32_t label = 0; label < row.label_count; ++label) {
       values.push_back(from.label(row.first_label + label).second);

@@ -2,6 +2,7 @@
 
 #include "collectors/http/expectations.h"
 #include "collectors/http/http.h"
+#include "daemon/base/http_config.h"
 
 namespace tocsin::collectors::http {
 namespace {
@@ -40,6 +41,7 @@ HttpRequest ProbeCollector::Start(const CollectContext& context) {
 
 HttpRequest ProbeCollector::Attempt(const CollectContext& context) const {
   HttpRequest request = config_->request;
+  RenewCredentials(request, files_);
   if (retries_left_ > 0) {
     const auto left = context.deadline - context.clock.SteadyNow();
     request.time_limit = std::chrono::duration_cast<Millis>(left) / (retries_left_ + 1);
@@ -137,8 +139,8 @@ ParsedTarget ParseHttpTarget(ConfigReader& reader, FileSystem& files) {
   ParsedTarget target;
   target.instance = config->request.url;
   target.address = config->request.url;
-  target.make = [config](const CollectorEnvironment&) -> AnyCollector {
-    return std::make_unique<ProbeCollector>(config);
+  target.make = [config](const CollectorEnvironment& environment) -> AnyCollector {
+    return std::make_unique<ProbeCollector>(config, environment.files);
   };
   return target;
 }

@@ -15,7 +15,9 @@ namespace tocsin::collectors::http {
 
 class ProbeCollector : public HttpCollector {
  public:
-  explicit ProbeCollector(std::shared_ptr<const ProbeConfig> config) : config_(std::move(config)) {}
+  // `files` must outlive it.
+  ProbeCollector(std::shared_ptr<const ProbeConfig> config, FileSystem& files)
+      : config_(std::move(config)), files_(files) {}
 
   HttpRequest Start(const CollectContext& context) override;
 
@@ -36,6 +38,7 @@ class ProbeCollector : public HttpCollector {
                     const ProbeVerdict& verdict, SteadyTime now, model::MetricBatch& batch);
 
   std::shared_ptr<const ProbeConfig> config_;
+  FileSystem& files_;
   int retries_left_ = 0;  // Of this collection.
   ProbeHistory history_;
   PoolMemory pools_;

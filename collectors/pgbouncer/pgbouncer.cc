@@ -19,8 +19,8 @@ using model::MetricType;
 
 class PgbouncerCollector : public Collector {
  public:
-  PgbouncerCollector(ConsoleAddress address, Names names)
-      : address_(std::move(address)), names_(names) {}
+  PgbouncerCollector(ConsoleAddress address, Names names, FileSystem& files)
+      : address_(std::move(address)), names_(names), files_(files) {}
 
   Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
     Deadline deadline(context.clock, context.deadline, context.stop);
@@ -34,6 +34,7 @@ class PgbouncerCollector : public Collector {
   Result<> Connect(const Deadline& deadline) {
     if (console_ != nullptr && console_->LostWhileIdle()) console_.reset();
     if (console_ == nullptr) {
+      address_.password.Renew(files_);
       TOCSIN_ASSIGN_OR_RETURN(console_, Console::Open(address_, deadline));
     }
     return {};
@@ -77,6 +78,7 @@ class PgbouncerCollector : public Collector {
 
   ConsoleAddress address_;
   Names names_;
+  FileSystem& files_;
   std::unique_ptr<Console> console_;  // Null between a failure and the next collection.
 };
 
@@ -106,12 +108,13 @@ ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   for (const auto& [key, value] : address.parameters) {
     if (key == "dbname") target.address = target.instance + "/" + value;
   }
-  target.examine = [address, names](const CollectorEnvironment&, const CollectContext& context) {
-    PgbouncerCollector collector(address, names);
+  target.examine = [address, names](const CollectorEnvironment& environment,
+                                    const CollectContext& context) {
+    PgbouncerCollector collector(address, names, environment.files);
     return ExamineByCollecting(collector, context, RemedyFor);
   };
-  target.make = [address, names](const CollectorEnvironment&) -> AnyCollector {
-    return std::make_unique<PgbouncerCollector>(address, names);
+  target.make = [address, names](const CollectorEnvironment& environment) -> AnyCollector {
+    return std::make_unique<PgbouncerCollector>(address, names, environment.files);
   };
   return target;
 }

@@ -22,9 +22,9 @@ constexpr std::chrono::seconds kExtensionsInterval{60};  // Between two looks fo
 PostgresCollector::PostgresCollector(PostgresOptions options,
                                      const CollectorEnvironment& environment)
     : options_(std::move(options)),
-      connection_(options_, environment.clock),
+      connection_(options_, environment.clock, environment.files),
       log_(options_, environment.files),
-      tour_(options_, environment.clock) {
+      tour_(options_, environment.clock, environment.files) {
   for (const Subject& subject : Subjects()) {
     if (options_.IsOn(subject.name, subject.on)) tasks_.emplace_back(subject);
   }

@@ -28,8 +28,8 @@ ErrorCode CodeOf(std::string_view sqlstate) {
 
 }  // namespace
 
-Connection::Connection(const PostgresOptions& options, const Clock& clock)
-    : dialer_(options), watchdog_(clock) {}
+Connection::Connection(const PostgresOptions& options, const Clock& clock, FileSystem& files)
+    : dialer_(options, files), watchdog_(clock) {}
 
 Connection::~Connection() = default;
 

@@ -19,10 +19,10 @@
 
 namespace tocsin::collectors::postgres {
 
-// Not thread-safe. `options` and `clock` must outlive it.
+// Not thread-safe. `options`, `clock` and `files` must outlive it.
 class Connection {
  public:
-  Connection(const PostgresOptions& options, const Clock& clock);
+  Connection(const PostgresOptions& options, const Clock& clock, FileSystem& files);
   ~Connection();
 
   // Makes sure that there is a connection, and starts the watch over it. Returns

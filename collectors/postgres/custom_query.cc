@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "collectors/postgres/custom_histogram.h"
 #include "collectors/postgres/subject.h"
 
 namespace tocsin::collectors::postgres {
@@ -43,9 +44,15 @@ bool IsOurs(std::string_view name) {
          name == "pg_up";
 }
 
-constexpr std::pair<std::string_view, MetricType> kTypes[] = {{"gauge", MetricType::kGauge},
-                                                              {"counter", MetricType::kCounter},
-                                                              {"untyped", MetricType::kUnknown}};
+constexpr std::pair<std::string_view, MetricType> kTypes[] = {
+    {"gauge", MetricType::kGauge},
+    {"counter", MetricType::kCounter},
+    {"untyped", MetricType::kUnknown},
+    {"histogram", MetricType::kHistogram}};
+
+MetricType ReadType(ConfigReader& reader, std::string_view key) {
+  return kTypes[reader.Choice(key, {"gauge", "counter", "untyped", "histogram"}, 0)].second;
+}
 
 // `COLUMN: gauge`, or `COLUMN: { type: gauge, metric: NAME, help: "…" }`.
 CustomMetric ReadMetric(ConfigReader& metrics, const std::string& column,
@@ -57,7 +64,7 @@ CustomMetric ReadMetric(ConfigReader& metrics, const std::string& column,
     ConfigReader reader = metrics.Map(column);
     metric.name = reader.String("metric", metric.name);
     metric.help = reader.String("help", metric.help);
-    metric.type = kTypes[reader.Choice("type", {"gauge", "counter", "untyped"}, 0)].second;
+    metric.type = ReadType(reader, "type");
     if (!IsWord(metric.name, true)) {
       reader.Fail("metric", "\"" + metric.name + "\" is not a metric's name");
     } else if (IsOurs(metric.name)) {
@@ -66,7 +73,7 @@ CustomMetric ReadMetric(ConfigReader& metrics, const std::string& column,
     reader.Finish();
     return metric;
   }
-  metric.type = kTypes[metrics.Choice(column, {"gauge", "counter", "untyped"}, 0)].second;
+  metric.type = ReadType(metrics, column);
   if (!IsWord(metric.name, true)) {
     metrics.Fail(column, "\"" + metric.name +
                              "\" is not a metric's name: give one with { type: …, metric: NAME }");
@@ -112,6 +119,9 @@ CustomQuery ReadQuery(ConfigReader& reader, std::string_view added_label) {
     if (names.contains(key.scalar())) {
       metrics.Fail(key.scalar(), "this column is a label already");
     }
+    if (query.metrics.back().type == MetricType::kHistogram && names.contains("le")) {
+      metrics.Fail(key.scalar(), "a histogram has its own label \"le\"");
+    }
   }
   metrics.Finish();
   reader.Finish();
@@ -125,13 +135,56 @@ std::optional<int> FindColumn(const Rows& rows, std::string_view name) {
   return std::nullopt;
 }
 
-Error NoColumn(const Rows& rows, const std::string& wanted) {
-  std::string all;
-  for (int column = 0; column < rows.columns(); ++column) {
-    all.append(column == 0 ? "" : ", ").append(rows.ColumnName(column));
+// Those columns, in that order. Errors: kNotFound.
+Result<std::vector<int>> FindColumns(const Rows& rows, const std::vector<std::string>& names) {
+  std::vector<int> columns;
+  for (const std::string& name : names) {
+    const auto column = FindColumn(rows, name);
+    if (!column) {
+      std::string all;
+      for (int i = 0; i < rows.columns(); ++i) {
+        all.append(i == 0 ? "" : ", ").append(rows.ColumnName(i));
+      }
+      return Error{ErrorCode::kNotFound,
+                   fmt::format("the answer has no column \"{}\" (it has: {})", name, all)};
+    }
+    columns.push_back(*column);
   }
-  return Error{ErrorCode::kNotFound,
-               fmt::format("the answer has no column \"{}\" (it has: {})", wanted, all)};
+  return columns;
+}
+
+std::vector<std::string> ColumnsOf(const CustomMetric& metric) {
+  if (metric.type != MetricType::kHistogram) return {metric.column};
+  std::vector<std::string> names;
+  for (const auto suffix : kHistogramSuffixes) names.push_back(metric.column + std::string(suffix));
+  return names;
+}
+
+// Errors do not say what the value is: that is the user's data, and errors are read by others.
+Result<> CheckValue(const Rows& rows, int row, const CustomMetric& metric,
+                    const std::vector<int>& columns) {
+  const auto where = [&] { return fmt::format("column \"{}\" of row {}", metric.column, row + 1); };
+  if (metric.type == MetricType::kHistogram) {
+    const auto histogram = ReadHistogram(rows, row, columns);
+    if (!histogram.ok()) return histogram.error().WithContext(where());
+    return {};
+  }
+  if (rows.IsNull(row, columns[0]) || rows.Number(row, columns[0])) return {};
+  return Error{ErrorCode::kCorruption, where() + " is not a number"};
+}
+
+// NULL: the row says nothing of it.
+void AddValue(const Rows& rows, int row, const CustomMetric& metric,
+              const std::vector<int>& columns, Emitter::FamilyId family,
+              Emitter::LabelValues labels, Emitter& out) {
+  if (metric.type != MetricType::kHistogram) {
+    if (const auto value = rows.Number(row, columns[0])) out.Add(family, labels, *value);
+    return;
+  }
+  const auto histogram = ReadHistogram(rows, row, columns);
+  if (!histogram.ok() || !*histogram) return;
+  out.AddHistogram(family, labels,
+                   {(*histogram)->upper_bounds, (*histogram)->counts, (*histogram)->sum});
 }
 
 // Its own limit, unless the collection ends before.
@@ -175,17 +228,11 @@ Result<> CollectCustomQuery(SubjectRun& run) {
   TOCSIN_ASSIGN_OR_RETURN(const Rows rows,
                           run.connection.QueryReadOnly(SettingsSql(query, left), query.sql));
 
-  std::vector<int> label_columns;
-  for (const auto& label : query.labels) {
-    const auto column = FindColumn(rows, label);
-    if (!column) return NoColumn(rows, label);
-    label_columns.push_back(*column);
-  }
-  std::vector<int> metric_columns;
+  TOCSIN_ASSIGN_OR_RETURN(const auto label_columns, FindColumns(rows, query.labels));
+  std::vector<std::vector<int>> columns;
   for (const auto& metric : query.metrics) {
-    const auto column = FindColumn(rows, metric.column);
-    if (!column) return NoColumn(rows, metric.column);
-    metric_columns.push_back(*column);
+    TOCSIN_ASSIGN_OR_RETURN(auto found, FindColumns(rows, ColumnsOf(metric)));
+    columns.push_back(std::move(found));
   }
   if (rows.size() > query.row_limit) {
     return Error{ErrorCode::kResourceExhausted,
@@ -193,26 +240,20 @@ Result<> CollectCustomQuery(SubjectRun& run) {
                              query.row_limit)};
   }
   for (int row = 0; row < rows.size(); ++row) {
-    for (std::size_t i = 0; i < metric_columns.size(); ++i) {
-      if (rows.IsNull(row, metric_columns[i]) || rows.Number(row, metric_columns[i])) continue;
-      return Error{
-          ErrorCode::kCorruption,
-          // Not what it is: that is the user's data, and errors are read by others.
-          fmt::format("column \"{}\" of row {} is not a number", query.metrics[i].column, row + 1)};
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      TOCSIN_RETURN_IF_ERROR(CheckValue(rows, row, query.metrics[i], columns[i]));
     }
   }
 
   const std::vector<std::string_view> labels(query.labels.begin(), query.labels.end());
   std::vector<std::string_view> values(labels.size());
-  for (std::size_t i = 0; i < query.metrics.size(); ++i) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
     const CustomMetric& metric = query.metrics[i];
     const auto family =
         run.out.Declare(metric.name, metric.help, metric.type, Emitter::LabelValues(labels));
     for (int row = 0; row < rows.size(); ++row) {
-      const auto value = rows.Number(row, metric_columns[i]);
-      if (!value) continue;  // NULL: this row says nothing of it.
       for (std::size_t j = 0; j < values.size(); ++j) values[j] = rows.Text(row, label_columns[j]);
-      run.out.Add(family, Emitter::LabelValues(values), *value);
+      AddValue(rows, row, metric, columns[i], family, Emitter::LabelValues(values), run.out);
     }
   }
   return {};

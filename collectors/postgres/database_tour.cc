@@ -50,8 +50,8 @@ void DatabaseTour::ForgetFailures() {
   for (auto& [oid, stop] : stops_) stop.pause = {};
 }
 
-DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock)
-    : clock_(clock), configured_(options), options_(options) {
+DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock, FileSystem& files)
+    : clock_(clock), files_(files), configured_(options), options_(options) {
   options_.application_name = kApplicationName;
 }
 
@@ -169,7 +169,7 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
   } else {
     options_.SetDatabase(stop.name);
   }
-  if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_);
+  if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_, files_);
 
   int pid = 0;
   const auto fail = [&](const Error& error) -> std::optional<Hung> {

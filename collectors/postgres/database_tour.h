@@ -21,10 +21,10 @@
 
 namespace tocsin::collectors::postgres {
 
-// Not thread-safe. `options` and `clock` must outlive it.
+// Not thread-safe. `options`, `clock` and `files` must outlive it.
 class DatabaseTour {
  public:
-  DatabaseTour(const PostgresOptions& options, const Clock& clock);
+  DatabaseTour(const PostgresOptions& options, const Clock& clock, FileSystem& files);
 
   // A backend that did not answer in time; its socket is closed, but the server may
   // not have noticed.
@@ -96,6 +96,7 @@ class DatabaseTour {
                                const std::vector<Database>& databases);
 
   const Clock& clock_;
+  FileSystem& files_;
   const PostgresOptions& configured_;
   PostgresOptions options_;  // The server is the kept connection's, the database the visit's.
   std::unique_ptr<Connection> connection_;

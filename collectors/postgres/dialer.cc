@@ -87,6 +87,7 @@ Result<ConnectionHandle> Dialer::Dial(const CollectContext& context) {
     }
   }
 
+  password_.Renew(files_);
   TOCSIN_ASSIGN_OR_RETURN(const auto endpoints, FindEndpoints(context));
   Error last{ErrorCode::kUnavailable, "there is nowhere to connect to"};
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
@@ -162,7 +163,7 @@ Result<Dialer::Attempt> Dialer::Start(const Endpoint& endpoint, SteadyTime now) 
   add("host", server.host.empty() ? server.hostaddr.c_str() : server.host.c_str());
   if (!server.hostaddr.empty()) add("hostaddr", server.hostaddr.c_str());
   add("port", server.port.c_str());
-  if (!options_.password.empty()) add("password", options_.password.Reveal().c_str());
+  if (!password_.empty()) add("password", password_.Reveal().c_str());
   add("application_name", options_.application_name.data());
   add("client_encoding", "UTF8");
   names.push_back(nullptr);

@@ -23,14 +23,15 @@ struct CloseConnection {
 };
 using ConnectionHandle = std::unique_ptr<pg_conn, CloseConnection>;
 
-// Not thread-safe. `options` must outlive it.
+// Not thread-safe. `options` and `files` must outlive it.
 class Dialer {
  public:
-  explicit Dialer(const PostgresOptions& options) : options_(options) {}
+  Dialer(const PostgresOptions& options, FileSystem& files)
+      : options_(options), files_(files), password_(options.password) {}
 
-  // An established connection. Tries the servers and their addresses in turn, each
-  // with its share of the time left. Errors: kUnavailable, kPermissionDenied,
-  // kDeadlineExceeded, kCancelled, kCorruption (not PostgreSQL that answers).
+  // An established connection, with the password that its file holds now. Tries the servers and
+  // their addresses in turn, each with its share of the time left. Errors: kUnavailable,
+  // kPermissionDenied, kDeadlineExceeded, kCancelled, kCorruption (not PostgreSQL that answers).
   Result<ConnectionHandle> Dial(const CollectContext& context);
 
  private:
@@ -51,6 +52,8 @@ class Dialer {
   Result<> Advance(Attempt& attempt, SteadyTime until, const CollectContext& context) const;
 
   const PostgresOptions& options_;
+  FileSystem& files_;
+  Secret password_;
   HostLookup lookup_;
   std::unique_ptr<Attempt> pending_;
 };

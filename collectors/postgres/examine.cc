@@ -134,9 +134,9 @@ void ExamineSettings(const PostgresOptions& options, const Rows& facts,
   }
 }
 
-Result<> ExamineServer(const PostgresOptions& options, const CollectContext& context,
-                       std::vector<Finding>& findings) {
-  Connection connection(options, context.clock);
+Result<> ExamineServer(const PostgresOptions& options, FileSystem& files,
+                       const CollectContext& context, std::vector<Finding>& findings) {
+  Connection connection(options, context.clock, files);
   TOCSIN_RETURN_IF_ERROR(connection.Begin(context));
   TOCSIN_ASSIGN_OR_RETURN(const Rows facts, connection.Query(std::string(kFactsSql)));
   const WallTime now = context.clock.WallNow();
@@ -242,7 +242,7 @@ Examination Examine(const PostgresOptions& options, const CollectorEnvironment& 
   Examination examination = ExamineByCollecting(
       collector, context, [&](const Error& error) { return RemedyFor(options, error); });
   if (!examination.reached.ok()) return examination;
-  const auto examined = ExamineServer(options, context, examination.findings);
+  const auto examined = ExamineServer(options, environment.files, context, examination.findings);
   if (!examined.ok()) {
     Add(examination.findings, Severity::kWarning, "settings", examined.error().message,
         RemedyFor(options, examined.error()));

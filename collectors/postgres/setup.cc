@@ -101,11 +101,11 @@ Result<GivePassword> LookAtPassword(Connection& connection, const SetupRequest& 
                            QuoteIdentifier(request.role))};
 }
 
-Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem&,
+Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem& files,
                                  const CollectContext& context) {
   TOCSIN_RETURN_IF_ERROR(RoleStatements(request, GivePassword::kYes));  // What is wrong, first.
   TOCSIN_ASSIGN_OR_RETURN(const PostgresOptions options, Administrator(request));
-  Connection connection(options, context.clock);
+  Connection connection(options, context.clock, files);
   TOCSIN_RETURN_IF_ERROR(connection.Begin(context));
   TOCSIN_ASSIGN_OR_RETURN(const GivePassword give, LookAtPassword(connection, request));
   TOCSIN_ASSIGN_OR_RETURN(const auto statements, RoleStatements(request, give));

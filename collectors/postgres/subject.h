@@ -83,6 +83,9 @@ struct SubjectRun {
   bool HasNames(Names names) const {
     return options.names == names || options.names == Names::kAll;
   }
+  // Whether the profile is of a time when postgres_exporter made what it could of a table of
+  // queries.
+  bool IsBefore020() const { return options.names == Names::k011 || options.names == Names::k015; }
   // How many of this database's objects have series of their own: all databases
   // together have no more than ten times `limit`.
   std::size_t ObjectLimit(int limit) const;

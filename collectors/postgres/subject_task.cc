@@ -21,8 +21,17 @@ void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
                                    model::MetricBatch::LabelValues(labels)));
   }
   std::vector<std::string_view> values;
+  std::vector<model::LabelView> labels;
   for (std::size_t i = 0; i < from.row_count(); ++i) {
     const auto row = from.row(i);
+    if (row.name != from.families()[row.family].name) {  // Of a histogram.
+      labels.clear();
+      for (std::uint32_t label = 0; label < row.label_count; ++label) {
+        labels.push_back(from.label(row.first_label + label));
+      }
+      to.AddSample(ids[row.family], row.name, labels, row.value);
+      continue;
+    }
     values.clear();
     for (std::uint32_t label = 0; label < row.label_count; ++label) {
       values.push_back(from.label(row.first_label + label).second);
@@ -70,8 +79,10 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
                           model::MetricBatch& batch) {
   const SteadyTime now = context.clock.SteadyNow();
   auto fresh = IsSlow() ? std::make_unique<model::MetricBatch>() : nullptr;
-  Emitter out(fresh ? *fresh : batch,
-              session.options.names == Names::k011 ? session.options.instance : std::string());
+  // What is the user's own has the server where all have it.
+  const bool may_have_server = query_ == nullptr || session.options.names == Names::k011;
+  Emitter out(fresh ? *fresh : batch, session.options.names,
+              may_have_server ? session.options.instance : std::string());
   SubjectRun run{.connection = session.connection,
                  .server = session.server,
                  .options = session.options,

@@ -40,11 +40,13 @@ struct ScrapeConfig {
 
 class ScrapeCollector : public HttpCollector {
  public:
-  ScrapeCollector(std::shared_ptr<const ScrapeConfig> config, model::Labels target)
-      : config_(std::move(config)), target_(std::move(target)) {}
+  ScrapeCollector(std::shared_ptr<const ScrapeConfig> config,
+                  const CollectorEnvironment& environment)
+      : config_(std::move(config)), files_(environment.files), target_(environment.labels) {}
 
   HttpRequest Start(const CollectContext& context) override {
     HttpRequest request = config_->request;
+    RenewCredentials(request, files_);
     const double left = ToSeconds(context.deadline - context.clock.SteadyNow());
     request.headers.emplace_back("Accept", formats::kScrapeAccept);
     request.headers.emplace_back("X-Prometheus-Scrape-Timeout-Seconds", FormatDouble(left));
@@ -62,6 +64,7 @@ class ScrapeCollector : public HttpCollector {
               MetricBatch& batch) const;
 
   std::shared_ptr<const ScrapeConfig> config_;
+  FileSystem& files_;
   model::Labels target_;
   MetricBatch page_;  // Before relabelling; kept for its memory.
   formats::RepeatedPage reader_;
@@ -182,7 +185,7 @@ ParsedTarget ParsePrometheusTarget(ConfigReader& reader, FileSystem& files) {
   }
   target.address = config->request.url;
   target.make = [config](const CollectorEnvironment& environment) -> AnyCollector {
-    return std::make_unique<ScrapeCollector>(config, environment.labels);
+    return std::make_unique<ScrapeCollector>(config, environment);
   };
   return target;
 }

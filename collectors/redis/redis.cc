@@ -21,8 +21,8 @@ using model::MetricType;
 
 class RedisCollector : public Collector {
  public:
-  RedisCollector(RedisAddress address, std::vector<KeyPolicy> policies)
-      : address_(std::move(address)), key_audit_(std::move(policies)) {}
+  RedisCollector(RedisAddress address, std::vector<KeyPolicy> policies, FileSystem& files)
+      : address_(std::move(address)), files_(files), key_audit_(std::move(policies)) {}
 
   Result<> Collect(const CollectContext& context, MetricBatch& batch) override {
     const SteadyTime started = context.clock.SteadyNow();
@@ -91,6 +91,7 @@ class RedisCollector : public Collector {
 
   Result<> Connect(const Deadline& deadline) {
     if (connection_ != nullptr) return {};
+    address_.password.Renew(files_);
     const SteadyTime started = deadline.clock().SteadyNow();
     TOCSIN_ASSIGN_OR_RETURN(connection_, Connection::Open(address_, deadline));
     connect_seconds_ = ToSeconds(deadline.clock().SteadyNow() - started);
@@ -202,6 +203,7 @@ class RedisCollector : public Collector {
   }
 
   RedisAddress address_;
+  FileSystem& files_;
   KeyAudit key_audit_;
   std::unique_ptr<Connection> connection_;  // Null between a failure and the next collection.
   // Parts whose commands this server does not have, and its words. Kept with the connection.
@@ -308,13 +310,14 @@ ParsedTarget ParseRedisTarget(ConfigReader& reader, FileSystem& files) {
       : address.use_tls          ? "rediss://"
                                  : "redis://",
       target.instance, address.database == 0 ? "" : fmt::format(" database {}", address.database));
-  target.examine = [address, policies](const CollectorEnvironment&, const CollectContext& context) {
-    RedisCollector collector(address, policies);
+  target.examine = [address, policies](const CollectorEnvironment& environment,
+                                       const CollectContext& context) {
+    RedisCollector collector(address, policies, environment.files);
     return ExamineByCollecting(collector, context,
                                [&](const Error& error) { return RemedyFor(address, error); });
   };
-  target.make = [address, policies](const CollectorEnvironment&) -> AnyCollector {
-    return std::make_unique<RedisCollector>(address, policies);
+  target.make = [address, policies](const CollectorEnvironment& environment) -> AnyCollector {
+    return std::make_unique<RedisCollector>(address, policies, environment.files);
   };
   return target;
 }

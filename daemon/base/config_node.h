@@ -122,8 +122,8 @@ class ConfigReader {
   int Choice(std::string_view key, std::initializer_list<std::string_view> words, int fallback);
 
   // The value of `key`, or the content of the file that `key`_file names (as Path;
-  // without its last line break). Both at once is an error. The file is read here, on
-  // every load, so that a reload takes a rotated credential.
+  // without line breaks at its end). Both at once is an error. The file is read here, on
+  // every load, and by Secret::Renew().
   Secret SecretValue(std::string_view key, FileSystem& files);
 
   // The value as a node, marked as known; null if absent.

@@ -197,16 +197,10 @@ Secret ConfigReader::SecretValue(std::string_view key, FileSystem& files) {
   }
   if (value) return Secret(value->scalar());
   if (!file) return Secret();
-  constexpr std::int64_t kMaxSecretBytes = 64 * 1024;
-  auto content = files.Read(PathBeside(file->file(), file->scalar()), kMaxSecretBytes);
-  if (!content.ok()) {
-    errors_->Add(*file, content.error().message);
-    return Secret();
-  }
-  std::string secret = *std::move(content);
-  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-  if (secret.empty()) errors_->Add(*file, "the file is empty");
-  return Secret(std::move(secret));
+  auto secret = Secret::FromFile(PathBeside(file->file(), file->scalar()), files);
+  if (secret.ok()) return *std::move(secret);
+  errors_->Add(*file, secret.error().message);
+  return Secret();
 }
 
 ConfigNode ConfigReader::Node(std::string_view key) {

@@ -103,6 +103,11 @@ std::optional<std::string> FaultOfHttpUrl(const std::string& url) {
   return std::nullopt;
 }
 
+void RenewCredentials(HttpRequest& request, FileSystem& files) {
+  request.basic_auth_password.Renew(files);
+  request.bearer_token.Renew(files);
+}
+
 HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow_redirects) {
   HttpRequest request;
   request.url = reader.RequiredString("url");

@@ -43,6 +43,9 @@ struct IpPreference {
 };
 IpPreference ReadIpFamily(ConfigReader& reader);
 
+// Takes what the files of the request's credentials hold now (see Secret::Renew).
+void RenewCredentials(HttpRequest& request, FileSystem& files);
+
 // Reads those keys from `reader`'s map into a request with method GET. The caller
 // reads what is its own and calls Finish(). `follow_redirects` is the default.
 HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow_redirects);

@@ -183,6 +183,11 @@ Result<> PostgresServer::Prepare(const PostgresServerOptions& options) {
     std::ofstream(data_folder_ + "/standby.signal").flush();
   }
   conf.close();
+  for (const auto& [name, content] : options.files) {
+    const std::string path = data_folder_ + "/" + name;
+    std::ofstream(path) << content;
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, error);
+  }
   if (!options.hba.empty()) {
     std::ofstream hba(data_folder_ + "/pg_hba.conf");
     hba << options.hba << "\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n"

@@ -54,6 +54,8 @@ class PostgresSession {
 struct PostgresServerOptions {
   // Lines of postgresql.conf: name and value, quoted as needed by the caller.
   std::vector<std::pair<std::string, std::string>> settings;
+  // Put in the data folder, name and content; only the server's user may read them.
+  std::vector<std::pair<std::string, std::string>> files;
   // Lines of pg_hba.conf put before those that trust everybody on this host.
   std::string hba;
   // Folder of initdb and postgres; empty: $TOCSIN_POSTGRES_BIN, or Debian's.

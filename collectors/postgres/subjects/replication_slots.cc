@@ -59,16 +59,16 @@ Result<> CollectSlots(SubjectRun& run, const std::string& prefix) {
 }  // namespace
 
 Result<> CollectReplicationSlots(SubjectRun& run) {
-  const Select by_database{
-      .labels = {{"slot_name", "s.slot_name"}, {"database", "s.database"}},
-      .values = {{.metric = "pg_replication_slots_active",
-                  .sql = "s.active",
-                  .help = "Flag indicating if the slot is active"},
-                 {.metric = "pg_replication_slots_pg_wal_lsn_diff",
-                  .sql = "pg_wal_lsn_diff(current.lsn, s.restart_lsn)",
-                  .help = "Replication lag in bytes",
-                  .if_null = run.options.names == Names::k011 ? IfNull::kNaN : IfNull::kSkip}},
-      .from = kFrom};
+  const bool is_old = run.IsBefore020();
+  const Select by_database{.labels = {{"slot_name", "s.slot_name"}, {"database", "s.database"}},
+                           .values = {{.metric = "pg_replication_slots_active",
+                                       .sql = "s.active",
+                                       .help = "Flag indicating if the slot is active"},
+                                      {.metric = "pg_replication_slots_pg_wal_lsn_diff",
+                                       .sql = "pg_wal_lsn_diff(current.lsn, s.restart_lsn)",
+                                       .help = "Replication lag in bytes",
+                                       .if_null = is_old ? IfNull::kNaN : IfNull::kSkip}},
+                           .from = kFrom};
   TOCSIN_RETURN_IF_ERROR(CollectSelect(run, by_database));
   if (run.HasNames(Names::k020)) TOCSIN_RETURN_IF_ERROR(CollectSlots(run, "pg_replication_slots_"));
   if (run.HasNames(Names::k015)) TOCSIN_RETURN_IF_ERROR(CollectSlots(run, "pg_replication_slot_"));

@@ -29,7 +29,7 @@ constexpr Conflict kConflicts[] = {
 
 }  // namespace
 
-// A metric of postgres_exporter's old kind, which in 0.20 still name the server.
+// Of postgres_exporter's old kind even in 0.20: see Emitter.
 Result<> CollectStatDatabaseConflicts(SubjectRun& run) {
   std::string columns = "SELECT datid, datname";
   std::vector<const Conflict*> known;
@@ -39,26 +39,17 @@ Result<> CollectStatDatabaseConflicts(SubjectRun& run) {
     columns.append(", ").append(conflict.column);
   }
   TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(columns + " FROM pg_stat_database_conflicts"));
-  const bool emitter_adds_server = run.options.names == Names::k011;
   std::vector<DatabaseCounter> counters;
   for (std::size_t i = 0; i < known.size(); ++i) {
     const Conflict& conflict = *known[i];
     const int place = 2 + static_cast<int>(i);
     counters.push_back({conflict.metric, conflict.help, place});
     const auto family =
-        emitter_adds_server
-            ? run.out.Declare(conflict.metric, conflict.help, conflict.type, {"datid", "datname"})
-            : run.out.Declare(conflict.metric, conflict.help, conflict.type,
-                              {"datid", "datname", "server"});
+        run.out.Declare(conflict.metric, conflict.help, conflict.type, {"datid", "datname"});
     for (int row = 0; row < rows.size(); ++row) {
       const auto name = rows.Text(row, 1);
       if (!run.Shows(name)) continue;
-      const double value = rows.Number(row, place).value_or(0);
-      if (emitter_adds_server) {
-        run.out.Add(family, {rows.Text(row, 0), name}, value);
-      } else {
-        run.out.Add(family, {rows.Text(row, 0), name, run.options.instance}, value);
-      }
+      run.out.Add(family, {rows.Text(row, 0), name}, rows.Number(row, place).value_or(0));
     }
   }
   CountOtherDatabases(run, rows, counters);

@@ -2,11 +2,11 @@
 
 namespace tocsin::collectors::postgres {
 
-// Several senders of one name and state are one series: the one farthest behind. In
-// 0.11 the address had no netmask, the slot's name was the process id, and a column that
-// it did not know was shown.
+// Several senders of one name and state are one series: the one farthest behind. Before
+// 0.20 the address had no netmask, the slot's name was the process id, and a column that
+// was not known was shown.
 Result<> CollectStatReplication(SubjectRun& run) {
-  const bool is_old = run.options.names == Names::k011;
+  const bool is_old = run.IsBefore020();
   const IfNull if_null = is_old ? IfNull::kNaN : IfNull::kSkip;
   Select select{
       .labels = {{"application_name", "application_name"},

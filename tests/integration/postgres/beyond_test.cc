@@ -8,7 +8,8 @@ namespace {
 class PostgresBeyondTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    auto started = PostgresServer::Start({.settings = {{"max_prepared_transactions", "5"}}});
+    auto started = PostgresServer::Start(
+        {.settings = {{"max_prepared_transactions", "5"}, {"wal_level", "logical"}}});
     ASSERT_TRUE(started.ok()) << started.error().message;
     server_ = *std::move(started);
     ASSERT_TRUE(server_
@@ -49,11 +50,102 @@ TEST_F(PostgresBeyondTest, WhoBlocksWhomIsToldFromTheRootOn) {
             1);
   EXPECT_FALSE(collection.Value("tocsin_postgres_blocker_sessions", {{"application_name", "leaf"}})
                    .has_value());
+  const auto waited = [&](const auto& blocked, const auto& blocker) {
+    return collection.Value("tocsin_postgres_blocked_by_seconds",
+                            {{"datname", "postgres"},
+                             {"pid", std::to_string((*blocked)->backend_pid())},
+                             {"blocker_pid", std::to_string((*blocker)->backend_pid())},
+                             {"blocker_gid", ""}});
+  };
+  EXPECT_EQ(collection.Count("tocsin_postgres_blocked_by_seconds"), 2);
+  EXPECT_GT(waited(middle, root), 0);
+  EXPECT_GT(waited(leaf, middle), 0);
   ASSERT_TRUE((*root)->Execute("ROLLBACK").ok());
   ASSERT_TRUE((*middle)->Receive().ok());
   ASSERT_TRUE((*middle)->Execute("ROLLBACK").ok());
   ASSERT_TRUE((*leaf)->Receive().ok());
   EXPECT_EQ(target.Collect().Value("tocsin_postgres_blocked_sessions", kHere), 0);
+}
+
+// Its session is gone: pg_blocking_pids() knows it as 0 only.
+TEST_F(PostgresBeyondTest, APreparedTransactionThatBlocksIsNamed) {
+  ASSERT_TRUE(server_
+                  ->Execute("BEGIN; UPDATE bookings SET seats = 2 WHERE id = 1;"
+                            "PREPARE TRANSACTION 'forgotten'")
+                  .ok());
+  ASSERT_TRUE(server_
+                  ->Execute("BEGIN; INSERT INTO bookings VALUES (9, 1);"
+                            "PREPARE TRANSACTION 'in nobody''s way'")
+                  .ok());
+  auto waiter = server_->Connect();
+  ASSERT_TRUE(waiter.ok());
+  ASSERT_TRUE((*waiter)->Send("UPDATE bookings SET seats = 3 WHERE id = 1").ok());
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(WaitUntil(
+      [&] { return target.Collect().Value("tocsin_postgres_blocked_sessions", kHere) == 1; }));
+  const auto collection = target.Collect();
+  EXPECT_EQ(collection.Count("tocsin_postgres_blocker_sessions"), 1);
+  EXPECT_EQ(collection.Value("tocsin_postgres_blocker_sessions",
+                             {{"pid", "0"}, {"gid", "forgotten"}, {"waits", "no"}}),
+            1);
+  EXPECT_GT(collection.Value("tocsin_postgres_blocked_by_seconds",
+                             {{"pid", std::to_string((*waiter)->backend_pid())},
+                              {"blocker_pid", "0"},
+                              {"blocker_gid", "forgotten"}}),
+            0);
+  for (const char* gid : {"'forgotten'", "'in nobody''s way'"}) {
+    ASSERT_TRUE(server_->Execute("ROLLBACK PREPARED " + std::string(gid)).ok());
+  }
+  EXPECT_TRUE((*waiter)->Receive().ok());
+}
+
+TEST_F(PostgresBeyondTest, WhoHoldsVacuumBackLongestIsNamed) {
+  const auto execute = [&](const std::string& sql) {
+    const auto done = server_->Execute(sql);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  };
+  // First: making it waits for whoever writes.
+  execute("SELECT pg_create_logical_replication_slot('left_behind', 'test_decoding')");
+  auto session = server_->Connect();
+  ASSERT_TRUE(session.ok());
+  ASSERT_TRUE((*session)->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").ok());
+  execute("BEGIN; INSERT INTO bookings VALUES (4, 1); PREPARE TRANSACTION 'older'");
+  execute("BEGIN; INSERT INTO bookings VALUES (5, 1); PREPARE TRANSACTION 'younger'");
+  for (int i = 0; i < 5; ++i) execute("SELECT txid_current()");
+
+  PostgresTarget target(Yaml(*server_));
+  auto collection = target.Collect();
+  constexpr const char* kOldest = "tocsin_postgres_xmin_oldest_holder_age_transactions";
+  const auto age = [&](const std::string& holder) {
+    return collection.Value("tocsin_postgres_xmin_age_transactions", {{"holder", holder}});
+  };
+  const auto named = [&](const std::string& holder, const std::string& name) {
+    return collection.Value(kOldest, {{"holder", holder}, {"name", name}});
+  };
+  EXPECT_GE(age("prepared_transaction"), 6);
+  EXPECT_EQ(named("prepared_transaction", "older"), age("prepared_transaction"));
+  EXPECT_FALSE(named("prepared_transaction", "younger").has_value());
+  EXPECT_GE(age("replication_slot"), 5);
+  EXPECT_EQ(named("replication_slot", "left_behind"), age("replication_slot"));
+  EXPECT_EQ(age("replica"), 0);
+  EXPECT_EQ(collection.Sum(kOldest, {{"holder", "replica"}}), 0);
+
+  // A session is, once it has been at it for a while.
+  const std::string pid = std::to_string((*session)->backend_pid());
+  EXPECT_GE(age("session"), 7);
+  EXPECT_FALSE(named("session", pid).has_value());
+  EXPECT_TRUE(WaitUntil([&] {
+    collection = target.Collect();
+    return named("session", pid).has_value();
+  }));
+  EXPECT_EQ(named("session", pid), age("session"));
+
+  execute("ROLLBACK PREPARED 'older'");
+  execute("ROLLBACK PREPARED 'younger'");
+  execute("SELECT pg_drop_replication_slot('left_behind')");
+  ASSERT_TRUE((*session)->Execute("ROLLBACK").ok());
+  collection = target.Collect();
+  EXPECT_EQ(collection.Count(kOldest), 0);
 }
 
 TEST_F(PostgresBeyondTest, APreparedTransactionAges) {

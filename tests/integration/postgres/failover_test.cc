@@ -1,6 +1,8 @@
 // A server that another one stands in for: a standby is promoted, or the next server of
 // the target's list is taken.
 
+#include <csignal>
+
 #include "tests/integration/postgres/collector_fixture.h"
 
 namespace tocsin::testing {
@@ -74,6 +76,42 @@ TEST_F(PostgresStandbyTest, PromotedItIsAPrimaryAtTheNextPollOfTheSameConnection
   EXPECT_EQ(collection.Value(kIsReplica), 0);
   EXPECT_EQ(collection.Value("pg_replication_lag_seconds"), 0);
   EXPECT_EQ(*standby_->Execute(our_pid), *before) << "the connection is kept";
+}
+
+// A link that hangs, as the standby sees it: the status stays and nothing comes. Its receiver
+// is stopped, and not the primary's sender, so that it does not notice and end itself.
+TEST_F(PostgresStandbyTest, AReplicaThatHearsNothingFallsBehindThoughItsStatusSaysStreaming) {
+  Execute(*standby_, "ALTER SYSTEM SET wal_receiver_timeout = '2s'");
+  Execute(*standby_, "SELECT pg_reload_conf()");
+  Execute(*primary_, "INSERT INTO bookings VALUES (1)", "shop");
+  PostgresTarget target(Yaml(*standby_));
+  constexpr const char* kLag = "tocsin_postgres_replication_lag_seconds";
+  constexpr const char* kReceiving = "tocsin_postgres_replication_receiving";
+  ASSERT_TRUE(WaitUntil([&] {
+    const auto replayed = standby_->Execute(
+        "SELECT pg_last_xact_replay_timestamp() IS NOT NULL AND"
+        " current_setting('wal_receiver_timeout') = '2s'");
+    const auto collection = target.Collect();
+    return replayed->at(0).at(0) == "t" && collection.Value(kReceiving) == 1 &&
+           collection.Value(kLag) == 0;
+  }));
+
+  const auto receiver = standby_->Execute("SELECT pid FROM pg_stat_wal_receiver");
+  ASSERT_EQ(receiver->size(), 1u);
+  const pid_t pid = std::stoi(receiver->at(0).at(0));
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  EXPECT_TRUE(WaitUntil([&] { return target.Collect().Value(kReceiving) == 0; }));
+  const auto lag = target.Collect().Value(kLag);
+  EXPECT_GT(lag, 1.5);
+  EXPECT_TRUE(WaitUntil([&] { return target.Collect().Value(kLag) > *lag + 0.2; }));
+  EXPECT_EQ(target.Collect().Value("pg_stat_wal_receiver_received_tli", {{"status", "streaming"}}),
+            1);
+  EXPECT_EQ(target.Collect().Value("pg_replication_lag_seconds"), 0) << "as the exporter's";
+  ASSERT_EQ(kill(pid, SIGCONT), 0);
+  EXPECT_TRUE(WaitUntil([&] {
+    const auto collection = target.Collect();
+    return collection.Value(kReceiving) == 1 && collection.Value(kLag) == 0;
+  }));
 }
 
 TEST_F(PostgresStandbyTest, AListOfServersIsFollowedToTheOneThatIsWritten) {

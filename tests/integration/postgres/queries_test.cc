@@ -68,6 +68,32 @@ TEST_F(PostgresQueriesTest, ColumnsBecomeLabelsAndMetrics) {
   EXPECT_EQ(collection.Value("pg_scrape_collector_success", {{"collector", "queries.booking"}}), 1);
 }
 
+// In the columns that postgres_exporter wants for its usage HISTOGRAM.
+TEST_F(PostgresQueriesTest, FourColumnsMakeAHistogram) {
+  PostgresTarget target(Query(R"(name: booking
+    sql: "SELECT 'north' AS region, ARRAY[0.5, 2]::float8[] AS seconds, ARRAY[3, 4]::int8[] AS
+          seconds_bucket, 12.5 AS seconds_sum, 9 AS seconds_count
+          UNION ALL SELECT 'south', NULL, NULL, NULL, NULL"
+    labels: [region]
+    metrics: { seconds: { type: histogram, help: "How long booking took" } })"));
+  ASSERT_EQ(target.errors(), "");
+  for (int i = 0; i < 2; ++i) {  // Also as it is shown again in between.
+    const auto collection = target.Collect();
+    ASSERT_TRUE(collection.outcome.ok()) << collection.outcome.error().message;
+    ASSERT_NE(collection.Family("booking_seconds"), nullptr) << collection.Notes();
+    EXPECT_EQ(collection.Family("booking_seconds")->type, MetricType::kHistogram);
+    const auto bucket = [&](const char* le) {
+      return collection.Value("booking_seconds_bucket", {{"region", "north"}, {"le", le}});
+    };
+    EXPECT_EQ(bucket("0.5"), 3);
+    EXPECT_EQ(bucket("2"), 4);
+    EXPECT_EQ(bucket("+Inf"), 9);
+    EXPECT_EQ(collection.Value("booking_seconds_sum", {{"region", "north"}}), 12.5);
+    EXPECT_EQ(collection.Value("booking_seconds_count", {{"region", "north"}}), 9);
+    EXPECT_EQ(collection.Count("booking_seconds_count"), 1) << "NULL says nothing";
+  }
+}
+
 TEST_F(PostgresQueriesTest, EachHasItsIntervalAndShowsItsRowsInBetween) {
   PostgresTarget target(Query(R"(name: q
     sql: "SELECT extract(epoch FROM clock_timestamp()) AS now"
@@ -109,6 +135,12 @@ TEST_F(PostgresQueriesTest, MistakesAreNamed) {
       "queries.q: the answer has no column \"who\" (it has: one)");
   EXPECT_EQ(Failure("{ name: q, sql: \"SELECT 'many' AS one\", metrics: { one: gauge } }"),
             "queries.q: column \"one\" of row 1 is not a number");
+  EXPECT_EQ(
+      Failure("{ name: q, sql: \"SELECT '{1,2}' AS one, '{3}' AS one_bucket, 1 AS one_sum, 3 AS "
+              "one_count\", metrics: { one: histogram } }"),
+      "queries.q: column \"one\" of row 1: not as many buckets as bounds");
+  EXPECT_EQ(Failure("{ name: q, sql: \"SELECT '{1}' AS one\", metrics: { one: histogram } }"),
+            "queries.q: the answer has no column \"one_bucket\" (it has: one)");
   EXPECT_EQ(Failure("{ name: q, sql: \"SELEC 1\", metrics: { one: gauge } }"),
             "queries.q: syntax error at or near \"SELEC\"");
   EXPECT_EQ(Failure("{ name: q, sql: \"SELECT sum(sets) AS one FROM bookings\", metrics: { one: "
@@ -179,6 +211,9 @@ TEST_F(PostgresQueriesTest, WhatCannotBeIsSaidWhenTheConfigurationIsRead) {
                 .find("not a label's name"),
             std::string::npos);
   EXPECT_NE(errors("{ name: q, sql: x, labels: [a], metrics: { a: gauge } }").find("label already"),
+            std::string::npos);
+  EXPECT_NE(errors("{ name: q, sql: x, labels: [le], metrics: { a: histogram } }")
+                .find("has its own label"),
             std::string::npos);
   EXPECT_NE(
       errors("{ name: q, sql: x, metrics: { a: { metric: tocsin_a } } }").find("keeps for itself"),

@@ -1,5 +1,7 @@
 // What a real server tells under the names of postgres_exporter 0.20.
 
+#include <algorithm>
+
 #include "tests/integration/postgres/collector_fixture.h"
 
 namespace tocsin::testing {
@@ -154,6 +156,42 @@ TEST_F(PostgresSubjectsTest, ConnectionsByStateAgainstTheLimit) {
   EXPECT_EQ(collection.Value("pg_stat_activity_count",
                              {{"datname", "shop"}, {"state", "active"}, {"usename", ""}}),
             0);
+}
+
+TEST_F(PostgresSubjectsTest, WhatIsWaitedForIsToldUnderEveryNameAndOfBackgroundProcessesToo) {
+  auto holder = server_->Connect();
+  auto waiter = server_->Connect("dbname=postgres");
+  ASSERT_TRUE(holder.ok() && waiter.ok());
+  ASSERT_TRUE((*holder)->Execute("SELECT pg_advisory_lock(7)").ok());
+  ASSERT_TRUE((*waiter)->Send("SELECT pg_advisory_lock(7)").ok());
+  for (const char* names : {"0.11", "0.15", "0.20"}) {
+    SCOPED_TRACE(names);
+    PostgresTarget target(Yaml(*server_, "names: \"" + std::string(names) + "\"\n"));
+    constexpr const char* kWaits = "tocsin_postgres_wait_events";
+    EXPECT_TRUE(WaitUntil([&] {
+      const auto collection = target.Collect();
+      return collection.Value(kWaits, {{"wait_event_type", "Lock"},
+                                       {"wait_event", "advisory"},
+                                       {"backend_type", "client backend"}}) == 1 &&
+             collection.Value(kWaits, {{"wait_event_type", "Client"},
+                                       {"wait_event", "ClientRead"},
+                                       {"backend_type", "client backend"}}) >= 1 &&
+             collection.Value(kWaits, {{"wait_event_type", "Activity"},
+                                       {"wait_event", "WalWriterMain"},
+                                       {"backend_type", "walwriter"}}) == 1;
+    }));
+    // Sessions of one state are one series, whatever they wait for.
+    const auto collection = target.Collect();
+    EXPECT_GE(
+        collection.Sum("pg_stat_activity_count", {{"datname", "postgres"}, {"state", "active"}}),
+        1);
+    if (names != std::string("0.11")) continue;
+    EXPECT_EQ(
+        collection.Value("pg_stat_activity_count", {{"datname", "postgres"}, {"state", "active"}}),
+        1);
+  }
+  ASSERT_TRUE((*holder)->Execute("SELECT pg_advisory_unlock(7)").ok());
+  EXPECT_TRUE((*waiter)->Receive().ok());
 }
 
 TEST_F(PostgresSubjectsTest, SettingsShowTheServersValuesNotThoseOfOurSession) {
@@ -314,6 +352,30 @@ TEST_F(PostgresSubjectsTest, ProfilesSpeakTheirVersionsNames) {
             (std::vector<std::string>{"datname", "state", "server"}));
   EXPECT_TRUE(collection.Value("pg_stat_database_sessions", {{"datid", "0"}}).has_value());
   EXPECT_TRUE(collection.Value("pg_replication_lag").has_value());
+
+  PostgresTarget middle(Yaml(*server_, "names: \"0.15\"\n"));
+  const auto between = middle.Collect();
+  const auto labels_of = [&](const char* name) {
+    const auto* family = between.Family(name);
+    return family == nullptr ? std::vector<std::string>{"no such family"} : family->label_names;
+  };
+  using Labels = std::vector<std::string>;
+  EXPECT_EQ(labels_of("pg_settings_max_connections"), Labels{"server"});
+  EXPECT_EQ(labels_of("pg_stat_activity_count"),
+            (Labels{"datname", "state", "usename", "application_name", "server"}));
+  EXPECT_EQ(labels_of("pg_stat_archiver_failed_count"), Labels{"server"});
+  EXPECT_EQ(labels_of("pg_stat_replication_pg_wal_lsn_diff"),
+            (Labels{"application_name", "client_addr", "state", "slot_name", "server"}));
+  EXPECT_EQ(labels_of("pg_replication_slots_active"), (Labels{"slot_name", "database", "server"}));
+  EXPECT_EQ(labels_of("pg_stat_database_conflicts_confl_lock"),
+            (Labels{"datid", "datname", "server"}));
+  for (const char* name :
+       {"pg_replication_slot_slot_is_active", "pg_replication_lag_seconds", "pg_locks_count",
+        "pg_stat_database_xact_commit", "tocsin_postgres_wait_events"}) {
+    const auto labels = labels_of(name);
+    EXPECT_EQ(std::count(labels.begin(), labels.end(), "server"), 0) << name;
+  }
+  EXPECT_EQ(between.Value("pg_settings_max_connections", {{"server", address}}), 50);
 
   PostgresTarget all(Yaml(*server_, "names: all\n"));
   const auto names = all.Collect().Names();

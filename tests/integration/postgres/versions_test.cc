@@ -79,14 +79,18 @@ constexpr Expected kOnPrimary[] = {
     {"pg_txid_current"},
     {"pg_wal_segments"},
     {"pg_buffercache_summary_buffers_used", 16},
+    {"tocsin_postgres_blocked_by_seconds"},
     {"tocsin_postgres_blocked_sessions"},
+    {"tocsin_postgres_blocker_sessions"},
     {"tocsin_postgres_io_read_bytes_total", 16},
     {"tocsin_postgres_prepared_transactions"},
     {"tocsin_postgres_sequence_used_ratio"},
     {"tocsin_postgres_slru_blocks_hit_total"},
+    {"tocsin_postgres_wait_events"},
     {"tocsin_postgres_wal_bytes_total", 14},
     {"tocsin_postgres_wal_syncs_total", 14},
     {"tocsin_postgres_xmin_age_transactions"},
+    {"tocsin_postgres_xmin_oldest_holder_age_transactions"},
 };
 constexpr Expected kOnStandby[] = {
     {"pg_stat_wal_receiver_receive_start_lsn"}, {"pg_stat_wal_receiver_receive_start_tli"},
@@ -103,7 +107,8 @@ class PostgresVersionsTest : public ::testing::TestWithParam<int> {
     }
     options_.binaries = binaries;
     options_.settings = {{"shared_preload_libraries", "'pg_stat_statements'"},
-                         {"wal_level", "logical"}};
+                         {"wal_level", "logical"},
+                         {"max_prepared_transactions", "5"}};
     auto started = PostgresServer::Start(options_);
     ASSERT_TRUE(started.ok()) << started.error().message;
     primary_ = *std::move(started);
@@ -166,10 +171,16 @@ TEST_P(PostgresVersionsTest, EverySubjectSucceedsUnderEveryName) {
   ASSERT_TRUE((*vacuum)->Send("VACUUM (DISABLE_PAGE_SKIPPING) bookings").ok());
   auto idle = primary_->Connect();
   ASSERT_TRUE(idle.ok());
+  // Somebody who waits for a transaction that is prepared and has no process.
+  Execute("BEGIN; SELECT pg_advisory_xact_lock(7); PREPARE TRANSACTION 'forgotten'");
+  auto waiter = primary_->Connect();
+  ASSERT_TRUE(waiter.ok());
+  ASSERT_TRUE((*waiter)->Send("SELECT pg_advisory_lock(7)").ok());
   ASSERT_TRUE(WaitUntil([&] {
     const auto names = primary.Collect().Names();
     return names.contains("pg_stat_replication_pg_wal_lsn_diff") &&
-           names.contains("pg_stat_progress_vacuum_phase");
+           names.contains("pg_stat_progress_vacuum_phase") &&
+           names.contains("tocsin_postgres_blocked_by_seconds");
   }));
   const auto collection = primary.Collect();
   ExpectSuccess(collection);
@@ -178,6 +189,7 @@ TEST_P(PostgresVersionsTest, EverySubjectSucceedsUnderEveryName) {
                              {{"relname", "bookings"}, {"phase", "scanning heap"}}),
             1);
   EXPECT_EQ(collection.Value("pg_replication_slots_active", {{"slot_name", "standby"}}), 1);
+  EXPECT_EQ(collection.Value("tocsin_postgres_blocker_sessions", {{"gid", "forgotten"}}), 1);
   EXPECT_TRUE(
       collection
           .Value("pg_stat_user_tables_n_tup_ins", {{"datname", "shop"}, {"relname", "orders"}})

@@ -19,8 +19,8 @@ enum class Load {
 
 // What a body may have unless its endpoint says otherwise.
 inline constexpr std::size_t kUsualBodyBytes = 1 << 20;
-// Of one with a query: as much as Go reads of a form.
-inline constexpr std::size_t kMaxQueryBytes = 10 << 20;
+// Of one with a query, which may be three times as long when it is percent-encoded.
+inline constexpr std::size_t kMaxQueryBytes = 4 << 20;
 
 struct Endpoint {
   std::string_view methods;  // "GET", "GET POST", …

@@ -1,5 +1,6 @@
 #include "daemon/model/matcher.h"
 
+#include <fmt/format.h>
 #include <re2/re2.h>
 
 #include <algorithm>
@@ -9,9 +10,6 @@
 
 namespace tocsin::model {
 namespace {
-
-// For patterns that RE2's default of 8 MiB does not hold, such as long repetitions.
-constexpr std::int64_t kRegexBytes = 64 << 20;
 
 bool IsPunctuation(char c) { return std::ispunct(static_cast<unsigned char>(c)) != 0; }
 
@@ -76,10 +74,10 @@ bool MatchesBytes(std::string_view pattern) {
 
 Error Refused(std::string_view why, std::string_view what) {
   constexpr std::size_t kShown = 200;
-  std::string message = "error parsing regexp: " + std::string(why) + ": `";
-  message += what.substr(0, kShown);
-  if (what.size() > kShown) message += "…";
-  return Error{ErrorCode::kInvalidArgument, message + '`'};
+  std::string shown = ValidUtf8(what.substr(0, kShown));
+  if (what.size() > kShown) shown += "…";
+  return Error{ErrorCode::kInvalidArgument,
+               fmt::format("error parsing regexp: {}: `{}`", why, shown)};
 }
 
 Result<std::shared_ptr<const RE2>> Compile(const std::string& pattern) {
@@ -88,10 +86,6 @@ Result<std::shared_ptr<const RE2>> Compile(const std::string& pattern) {
   options.set_log_errors(false);
   options.set_dot_nl(true);
   auto regex = std::make_shared<const RE2>(pattern, options);
-  if (regex->error_code() == RE2::ErrorPatternTooLarge) {
-    options.set_max_mem(kRegexBytes);
-    regex = std::make_shared<const RE2>(pattern, options);
-  }
   if (regex->ok()) return regex;
   const bool whole = regex->error_code() == RE2::ErrorPatternTooLarge;
   return Refused(GoName(regex->error_code()), whole ? pattern : regex->error_arg());

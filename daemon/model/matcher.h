@@ -22,8 +22,8 @@ enum class MatchOp { kEqual, kNotEqual, kRegex, kNotRegex };
 
 class Matcher {
  public:
-  // Errors: kInvalidArgument for a regular expression that Go's regexp would refuse, in
-  // its words.
+  // Errors: kInvalidArgument, in Go's words but for long patterns, which are cut, for a
+  // regular expression that Go's regexp would refuse or RE2 cannot hold.
   static Result<Matcher> Make(MatchOp op, std::string name, std::string value);
 
   MatchOp op() const { return op_; }

@@ -174,9 +174,10 @@ bool Dispatcher::FlushIntegration(Look& look, Group& group, const IntegrationCon
     delivery.created_at = look.now.wall;
     delivery.next_attempt_at = look.now.wall;
     delivery.expires_at = look.now.wall + kDeliveryLifetime;
-    for (const std::int64_t replaced : look.outbox.ReplacedBy(delivery)) {
-      look.step.changes.dropped_deliveries.push_back(replaced);
-    }
+    const Outbox::Replaced replaced = look.outbox.ReplacedBy(delivery);
+    delivery.maybe_taken = replaced.maybe_taken;
+    std::vector<std::int64_t>& dropped = look.step.changes.dropped_deliveries;
+    dropped.insert(dropped.end(), replaced.ids.begin(), replaced.ids.end());
     look.step.changes.deliveries.push_back(std::move(delivery));
   }
   if (decision.entry == entry) return false;

@@ -26,9 +26,9 @@ void Outbox::Restore(const std::vector<Delivery>& deliveries, Moment now) {
   }
 }
 
-std::vector<std::int64_t> Outbox::ReplacedBy(const Delivery& delivery) const {
+Outbox::Replaced Outbox::ReplacedBy(const Delivery& delivery) const {
   MutexLock lock(mutex_);
-  std::vector<std::int64_t> replaced;
+  Replaced replaced;
   const GroupQueue* queue = FindQueue(delivery.integration, delivery.group_key);
   if (!queue) return replaced;
   // From the youngest back: the first that must be told before ends it.
@@ -39,7 +39,8 @@ std::vector<std::int64_t> Outbox::ReplacedBy(const Delivery& delivery) const {
                          Includes(delivery.firing, entry.delivery.firing) &&
                          Includes(delivery.resolved, entry.delivery.resolved);
     if (!covered && !entry.delivery.partly_delivered) break;
-    replaced.push_back(it->first);
+    replaced.ids.push_back(it->first);
+    replaced.maybe_taken |= entry.delivery.maybe_taken;
   }
   return replaced;
 }

@@ -43,7 +43,11 @@ class Outbox {
   // The deliveries that `delivery` makes superfluous. Those not yet attempted: it tells
   // every alert again that they would have told as firing, and every end. And the mail
   // that waits for those who were put off: they are told the newest state instead.
-  std::vector<std::int64_t> ReplacedBy(const Delivery& delivery) const;
+  struct Replaced {
+    std::vector<std::int64_t> ids;
+    bool maybe_taken = false;  // One of them.
+  };
+  Replaced ReplacedBy(const Delivery& delivery) const;
   // Whether another of its group waits behind it.
   bool HasLater(const Delivery& delivery) const;
 

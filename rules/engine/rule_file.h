@@ -72,7 +72,8 @@ RuleSet LoadRuleSet(const RulesConfig& config, FileSystem& files, const std::str
                     ConfigErrors& errors);
 
 // Limits of one rule set.
-inline constexpr std::size_t kMaxRulesPerGroup = 100'000;
+inline constexpr std::size_t kMaxRulesPerGroup = 50'000;
 inline constexpr std::size_t kMaxRules = 50'000;
+static_assert(kMaxRulesPerGroup <= kMaxRules);
 
 }  // namespace tocsin::rules

@@ -109,7 +109,7 @@ class SlackReceiver : public Receiver {
 
   void AddActions(TextExpander& text, ordered_json& attachment) const {
     for (const SlackAction& action : settings_.actions) {
-      ordered_json entry;
+      ordered_json entry = ordered_json::object();
       AddUnlessEmpty(entry, "type", text.Expand(action.type));
       AddUnlessEmpty(entry, "text", text.Expand(action.text));
       AddUnlessEmpty(entry, "url", text.Expand(action.url));
@@ -117,7 +117,7 @@ class SlackReceiver : public Receiver {
       AddUnlessEmpty(entry, "name", text.Expand(action.name));
       AddUnlessEmpty(entry, "value", text.Expand(action.value));
       if (action.confirm) {
-        ordered_json confirm;
+        ordered_json confirm = ordered_json::object();
         AddUnlessEmpty(confirm, "text", text.Expand(action.confirm->text));
         AddUnlessEmpty(confirm, "title", text.Expand(action.confirm->title));
         AddUnlessEmpty(confirm, "ok_text", text.Expand(action.confirm->ok_text));

@@ -1,7 +1,6 @@
 // The query API as its clients use it: each *.http holds requests, *.answers what the
 // built program must answer. Requests begin with "### what for", then "METHOD path",
-// header lines, an empty line and the body (a form, unless a header says otherwise;
-// "\\r\\n" stands for a line's end).
+// header lines, an empty line and the body (a form, unless a header says otherwise).
 //
 // The daemon holds the same series in each: data.prom, taken in through the import
 // endpoint, and what it needs for rules.yaml to fire. What differs from run to run
@@ -73,7 +72,6 @@ std::vector<ApiRequest> ReadRequests(const std::string& path) {
       part = Part::kBody;
     } else if (part == Part::kBody && !line.empty()) {
       requests.back().request.body += line;
-      ReplaceAll(requests.back().request.body, "\\r\\n", "\r\n");
     }
   }
   for (auto& [purpose, request] : requests) {

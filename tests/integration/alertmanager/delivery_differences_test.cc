@@ -14,7 +14,7 @@ ServedAnswer Status(int status) {
   return answer;
 }
 
-// Two flushes of a group with an interval of two seconds.
+// That nothing comes needs time to be seen: two flushes of a group, each after 2 s.
 void WaitForFlushes() {
   WaitUntil([] { return false; }, seconds(5));
 }
@@ -26,22 +26,26 @@ TEST_F(DeliverySideBySideTest, AnEndUnderAnInhibitionIsTold) {
 route: { receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 2s }
 receivers: [ { name: hook, webhook_configs: [ { url: '{url}/hook' } ] } ]
 inhibit_rules:
-- { source_matchers: ['alertname="Cause"'], target_matchers: ['alertname="Effect"'] }
+- { source_matchers: ['alertname="Cause"'], target_matchers: ['instance="a"'] }
 )");
   if (HasFatalFailure()) return;
-  Post(json::array({Alert("Effect")}));
+  const json effect = Alert("Effect", {{"instance", "a"}});
+  Post(json::array({effect}));
   ASSERT_TRUE(WaitForBoth("hook", 1));
   Post(json::array({Alert("Cause")}));
   ASSERT_TRUE(WaitForBoth("hook", 2));
-  Post(json::array({Ended(Alert("Effect"))}));
-  ASSERT_TRUE(WaitForRequests(ours_, "hook", 3));
-  EXPECT_THAT(AcceptedOf(ours_, "hook", "Effect"), ElementsAre("firing", "resolved"));
-  // Theirs is deleted at the next flush of its group, which shows that it has been.
-  ASSERT_TRUE(
-      WaitUntil([&] { return asker_.Json(theirs_.url + "/api/v2/alerts/groups").size() == 1; }));
+  Post(json::array({Ended(effect)}));
+  // Another of the group, which shows that both have flushed it since.
+  Post(json::array({Alert("Effect", {{"instance", "b"}})}));
+  for (const Side* side : {&theirs_, &ours_}) {
+    ASSERT_TRUE(WaitUntil([&] { return AcceptedOf(*side, "hook", "Effect", "b").size() == 1; }));
+  }
   Post(json::array({Ended(Alert("Cause"))}));
-  ASSERT_TRUE(WaitForBoth("hook", 3));
-  EXPECT_THAT(AcceptedOf(theirs_, "hook", "Effect"), ElementsAre("firing"));
+  for (const Side* side : {&theirs_, &ours_}) {
+    ASSERT_TRUE(WaitUntil([&] { return AcceptedOf(*side, "hook", "Cause").size() == 2; }));
+  }
+  EXPECT_THAT(AcceptedOf(ours_, "hook", "Effect", "a"), ElementsAre("firing", "resolved"));
+  EXPECT_THAT(AcceptedOf(theirs_, "hook", "Effect", "a"), ElementsAre("firing"));
 }
 
 // The interval of the next whole minute but one second, or of the one after it.
@@ -51,7 +55,7 @@ struct MutedMinute {
 };
 MutedMinute NextMutedMinute() {
   using std::chrono::minutes;
-  const WallTime soon = SystemClock().WallNow() + seconds(12);
+  const WallTime soon = SystemClock().WallNow() + seconds(25);
   MutedMinute minute;
   minute.begin = std::chrono::ceil<minutes>(soon);
   const auto day = minute.begin.time_since_epoch() % std::chrono::hours(24);
@@ -92,9 +96,9 @@ receivers:
   EXPECT_LT(Requests(ours_, "hook")[2].at, quiet_end);
   EXPECT_THAT(AcceptedOf(ours_, "hook", "Ends"), ElementsAre("firing", "resolved"));
   // People are told of both when the quiet is over.
-  wait_for(quiet_end - seconds(2));
-  EXPECT_EQ(Requests(ours_, "slack").size(), 2u);
+  wait_for(quiet_end);
   ASSERT_TRUE(WaitForRequests(ours_, "slack", 4));
+  EXPECT_GE(Requests(ours_, "slack")[2].at, quiet_end);
   ASSERT_TRUE(WaitForRequests(ours_, "hook", 4));
   EXPECT_THAT(AcceptedOf(ours_, "hook", "Stays"), ElementsAre("firing", "firing"));
   EXPECT_THAT(Accepted(ours_, "slack"),
@@ -177,8 +181,8 @@ receivers:
 }
 
 TEST_F(DeliverySideBySideTest, WhatNobodyTakesIsKept) {
-  std::atomic<bool> sick = true;
-  Answers("hook", [&](int) { return Status(sick ? 503 : 200); });
+  const auto sick = std::make_shared<std::atomic<bool>>(true);
+  Answers("hook", [sick](int) { return Status(*sick ? 503 : 200); });
   Start(R"(
 route: { receiver: hook, group_wait: 0s, group_interval: 2s }
 receivers: [ { name: hook, webhook_configs: [ { url: '{url}/hook' } ] } ]
@@ -190,7 +194,7 @@ receivers: [ { name: hook, webhook_configs: [ { url: '{url}/hook' } ] } ]
   // Theirs gives up, finds the alert ended and has nothing to tell.
   ASSERT_TRUE(WaitUntil([&] { return TheirFailures("webhook") == 1; }));
   WaitForFlushes();
-  sick = false;
+  *sick = false;
   ASSERT_TRUE(WaitUntil([&] { return Accepted(ours_, "hook").size() == 2; }, seconds(90)));
   EXPECT_THAT(Accepted(ours_, "hook"), ElementsAre("firing", "resolved"));
   EXPECT_THAT(Accepted(theirs_, "hook"), IsEmpty());
@@ -277,7 +281,7 @@ receivers: [ { name: hook, webhook_configs: [ { url: '{url}/hook' } ] } ]
 
 TEST_F(DeliverySideBySideTest, KillNineTakesNeitherAWaitingAlertNorANewSilence) {
   Start(R"(
-route: { receiver: hook, group_wait: 6s }
+route: { receiver: hook, group_wait: 15s }
 receivers: [ { name: hook, webhook_configs: [ { url: '{url}/hook' } ] } ]
 )");
   if (HasFatalFailure()) return;
@@ -292,12 +296,12 @@ receivers: [ { name: hook, webhook_configs: [ { url: '{url}/hook' } ] } ]
   for (const Side* side : {&theirs_, &ours_}) {
     EXPECT_EQ(asker_.Ask("POST", side->url + "/api/v2/silences", silence.dump()).status, 200);
   }
-  ASSERT_TRUE(tocsin_->daemon().KillAndStart().ok());
   ASSERT_TRUE(real_->KillAndStart().ok());
+  ASSERT_TRUE(tocsin_->daemon().KillAndStart().ok());
   EXPECT_EQ(asker_.Json(ours_.url + "/api/v2/silences").size(), 1u);
   EXPECT_EQ(asker_.Json(theirs_.url + "/api/v2/silences"), json::array());
   ASSERT_TRUE(WaitForRequests(ours_, "hook", 1));
-  EXPECT_NEAR(SecondsBetween(posted, Requests(ours_, "hook")[0].at), 6, 4);
+  EXPECT_NEAR(SecondsBetween(posted, Requests(ours_, "hook")[0].at), 15, 10);
   EXPECT_EQ(asker_.Json(theirs_.url + "/api/v2/alerts"), json::array());
   EXPECT_THAT(Requests(theirs_, "hook"), IsEmpty());
 }

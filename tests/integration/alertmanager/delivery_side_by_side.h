@@ -39,7 +39,8 @@ class DeliverySideBySideTest : public ::testing::Test {
     json body;
     bool accepted = false;
   };
-  // What a receiver answers to the request of that number (from 1) of a side.
+  // What a receiver answers to the request of that number (from 1) of a side; kept as long
+  // as the servers run, and called by their threads.
   using Answer = std::function<ServedAnswer(int number)>;
 
   // Before Start(); every other receiver takes all it is told.
@@ -93,13 +94,16 @@ class DeliverySideBySideTest : public ::testing::Test {
     }
     return words;
   }
-  // What a webhook accepted about one alert.
+  // What a webhook accepted about alerts of that name, and instance if one is given.
   std::vector<std::string> AcceptedOf(const Side& side, const std::string& receiver,
-                                      const std::string& alertname) const {
+                                      const std::string& alertname,
+                                      const std::string& instance = "") const {
     std::vector<std::string> words;
     for (const Told& told : Requests(side, receiver)) {
       for (const json& alert : told.body.value("alerts", json::array())) {
-        if (!told.accepted || alert["labels"]["alertname"] != alertname) continue;
+        const json& labels = alert["labels"];
+        if (!told.accepted || labels["alertname"] != alertname) continue;
+        if (!instance.empty() && labels.value("instance", "") != instance) continue;
         words.push_back(alert["status"]);
       }
     }
@@ -153,14 +157,20 @@ class DeliverySideBySideTest : public ::testing::Test {
   }
 
   ServedAnswer Take(const ServedRequest& request) {
+    Answer answer = [](int) { return ServedAnswer(); };
+    std::size_t index = 0;
+    {
+      MutexLock lock(mutex_);
+      std::vector<Told>& told = told_[request.target];
+      index = told.size();
+      told.push_back({SystemClock().WallNow(), request, json::parse(request.body, nullptr, false)});
+      const auto found = answers_.find(request.target.substr(request.target.rfind('/') + 1));
+      if (found != answers_.end()) answer = found->second;
+    }
+    ServedAnswer given = answer(static_cast<int>(index) + 1);
     MutexLock lock(mutex_);
-    std::vector<Told>& told = told_[request.target];
-    const auto answer = answers_.find(request.target.substr(request.target.rfind('/') + 1));
-    ServedAnswer given = answer == answers_.end()
-                             ? ServedAnswer()
-                             : answer->second(static_cast<int>(told.size()) + 1);
-    told.push_back({SystemClock().WallNow(), request, json::parse(request.body, nullptr, false),
-                    given.status / 100 == 2 && given.manner == ServedAnswer::Manner::kWhole});
+    told_[request.target][index].accepted =
+        given.status / 100 == 2 && given.manner == ServedAnswer::Manner::kWhole;
     return given;
   }
 

@@ -82,7 +82,7 @@ class BlackboxDropInTest : public ::testing::Test {
       EXPECT_GE(before.series.size(), 5u);
       const std::span<const Difference> differences =
           prober == "http" ? std::span<const Difference>(kTook) : kTookOverTcp;
-      EXPECT_EQ(Lines(CompareWithExporter({before, ours, after}, "probe_", {}, differences)), "");
+      EXPECT_EQ(Lines(CompareWithExporter({before, ours, after}, "probe_", differences)), "");
     }
   }
 

@@ -80,13 +80,15 @@ class DropInTest : public ::testing::Test {
     }));
   }
 
-  void Start(std::vector<std::string> arguments, std::unique_ptr<RedisServer>& server) {
-    auto started = RedisServer::Start({.arguments = std::move(arguments)});
+  void Start(std::vector<std::string> arguments, std::unique_ptr<RedisServer>& server,
+             std::string sentinel = {}) {
+    auto started =
+        RedisServer::Start({.arguments = std::move(arguments), .sentinel = std::move(sentinel)});
     ASSERT_TRUE(started.ok()) << started.error().message;
     server = *std::move(started);
   }
 
-  // Those that the page bears: a replica shows less than `whole`, a master.
+  // Those that the page bears: a replica or a Sentinel shows less than `whole`, a master.
   static std::vector<Difference> DifferencesOn(const ExporterPage& page, bool whole) {
     std::vector<Difference> differences;
     for (const Difference& one : kDifferences) {
@@ -100,7 +102,7 @@ class DropInTest : public ::testing::Test {
   }
 
   // The exporter's page before and after ours, of one of its targets.
-  void Compare(const RedisServer& server) {
+  void Compare(const RedisServer& server, std::size_t least_series = 200) {
     const std::string path = "/scrape?target=" + server.Url();
     CollectorProbe probe(ParseRedisTarget, "{url: '" + server.Url() + "'}");
     // The first words of each, so that all commands they run have been run.
@@ -111,7 +113,7 @@ class DropInTest : public ::testing::Test {
     ASSERT_TRUE(collected.ok()) << collected.error().message;
     const ExporterPage ours = PageOf(probe.batch());
     const ExporterPage after = exporter_->Scrape(path);
-    ASSERT_GT(before.series.size(), 200u);
+    ASSERT_GT(before.series.size(), least_series);
     const auto differences = DifferencesOn(before, &server == master_.get());
     std::erase_if(before.series,
                   [](const auto& one) { return IsPercentileOfTheAsking(one.second); });
@@ -137,6 +139,27 @@ TEST_F(DropInTest, SoWithAReplica) {
   Compare(*replica_);
   for (const char* family : {"redis_slave_info", "redis_master_link_up", "redis_slave_repl_offset",
                              "redis_master_last_io_seconds_ago"}) {
+    EXPECT_TRUE(seen_.contains(family)) << family;
+  }
+}
+
+TEST_F(DropInTest, SoWithASentinel) {
+  std::unique_ptr<RedisServer> sentinel;
+  Start({}, sentinel,
+        "sentinel monitor main 127.0.0.1 " + std::to_string(master_->port()) +
+            " 1\nsentinel monitor lost 127.0.0.1 " + std::to_string(master_->port()) + " 2\n");
+  // A Sentinel hears of replicas and looks at them within the first seconds.
+  ASSERT_TRUE(WaitUntil([&] {
+    const auto replicas = sentinel->Command("SENTINEL REPLICAS main");
+    return replicas.ok() && replicas->find("master-link-status\nok") != std::string::npos;
+  }));
+  Compare(*sentinel, 50);
+  for (const char* family :
+       {"redis_sentinel_masters", "redis_sentinel_tilt", "redis_sentinel_running_scripts",
+        "redis_sentinel_scripts_queue_length", "redis_sentinel_simulate_failure_flags",
+        "redis_sentinel_master_status", "redis_sentinel_master_slaves",
+        "redis_sentinel_master_sentinels", "redis_sentinel_master_ok_slaves",
+        "redis_sentinel_master_ok_sentinels", "redis_sentinel_master_ckquorum_status"}) {
     EXPECT_TRUE(seen_.contains(family)) << family;
   }
 }

@@ -112,6 +112,9 @@ struct CollectorKind {
   ParsedTarget (*parse)(ConfigReader& reader, FileSystem& files);
   // How its rights are granted; null: it needs none.
   const KindSetup* setup = nullptr;
+  // The exporter whose page the kind's stands in for ("redis_exporter"): poll writes its
+  // build_info, with Tocsin's version. Empty: none, or its page has none (blackbox_exporter).
+  std::string_view exporter = {};
 };
 
 }  // namespace tocsin::collectors

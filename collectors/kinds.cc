@@ -17,16 +17,17 @@ using std::chrono::seconds;
 
 constexpr std::array kKinds = {
     CollectorKind{"postgres", "pg_up", "Whether the last collection from PostgreSQL succeeded.",
-                  seconds(5), postgres::ParsePostgresTarget, &postgres::kSetup},
+                  seconds(5), postgres::ParsePostgresTarget, &postgres::kSetup,
+                  "postgres_exporter"},
     CollectorKind{"pgbouncer", "pgbouncer_up",
                   "Whether the last collection from PgBouncer's console succeeded.", seconds(5),
-                  pgbouncer::ParsePgbouncerTarget, &pgbouncer::kSetup},
+                  pgbouncer::ParsePgbouncerTarget, &pgbouncer::kSetup, "pgbouncer_exporter"},
     CollectorKind{"redis", "redis_up", "Whether the last collection from Redis succeeded.",
-                  seconds(5), redis::ParseRedisTarget, &redis::kSetup},
+                  seconds(5), redis::ParseRedisTarget, &redis::kSetup, "redis_exporter"},
     CollectorKind{"http", "", "", seconds(10), http::ParseHttpTarget},
     CollectorKind{"tcp", "", "", seconds(5), http::ParseTcpTarget},
     CollectorKind{"prometheus", "", "", seconds(5), prometheus::ParsePrometheusTarget},
-    CollectorKind{"host", "", "", seconds(5), host::ParseHostTarget},
+    CollectorKind{"host", "", "", seconds(5), host::ParseHostTarget, nullptr, "node_exporter"},
 };
 
 }  // namespace

@@ -8,7 +8,8 @@
 // A failing probe is an answer: the collection succeeds and says probe_success 0 and
 // tocsin_probe_failure_info{reason}. Every probe opens a connection of its own.
 //
-//   url, method, headers, body or body_file, basic_auth, bearer_token, tls, proxy,
+//   url, method, headers, body or body_file, basic_auth, bearer_token, authorization, tls,
+//   proxy, no_proxy, proxy_from_environment, proxy_connect_header, http2 (default true),
 //   ip_family, follow_redirects (default true), body_size_limit
 //   compression: none | gzip | deflate | br     what is asked for; the body is decoded
 //   retries: 0                    attempts after a failed one; they share the time-out

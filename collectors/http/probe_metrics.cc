@@ -122,12 +122,14 @@ void WriteProbe(const ProbePath& path, const ProbeVerdict& verdict, MetricBatch&
                  verdict.failure ? 0 : 1);
   batch.AddGauge("probe_duration_seconds", "Seconds from the probe's start to its end.",
                  path.duration_seconds);
-  batch.AddGauge("probe_dns_lookup_time_seconds", "Seconds the name took to resolve.",
-                 path.resolve_seconds);
-  batch.AddGauge("probe_ip_protocol", "4 or 6: the IP protocol used; 0 if it came to none.",
-                 path.ip_protocol);
-  batch.AddGauge("probe_ip_addr_hash", "A hash of the address, to see it change.",
-                 AddressHash(path.ip_address));
+  if (path.has_address) {
+    batch.AddGauge("probe_dns_lookup_time_seconds", "Seconds the name took to resolve.",
+                   path.resolve_seconds);
+    batch.AddGauge("probe_ip_protocol", "4 or 6: the IP protocol used; 0 if it came to none.",
+                   path.ip_protocol);
+    batch.AddGauge("probe_ip_addr_hash", "A hash of the address, to see it change.",
+                   AddressHash(path.ip_address));
+  }
   batch.AddGauge("probe_failed_due_to_regex",
                  "1 if a regular expression on what came back failed the probe.",
                  verdict.failed_by_regex ? 1 : 0);

@@ -51,6 +51,7 @@ struct ProbePath {
   double resolve_seconds = 0;
   int ip_protocol = 0;  // 4, 6, 0 when never resolved.
   std::string ip_address;
+  bool has_address = true;  // A Unix socket has none: nothing is said of it.
 };
 void WriteProbe(const ProbePath& path, const ProbeVerdict& verdict, model::MetricBatch& batch);
 

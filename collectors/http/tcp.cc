@@ -76,7 +76,10 @@ ParsedTarget ParseTcpTarget(ConfigReader& reader, FileSystem& files) {
   auto config = std::make_shared<const TcpConfig>(ParseTcpConfig(reader, files));
   ParsedTarget target;
   target.instance = config->Instance();
-  target.address = (config->tls_at_once ? "tls://" : "tcp://") + config->Instance();
+  target.address = (!config->unix_path.empty() ? "unix://"
+                    : config->tls_at_once      ? "tls://"
+                                               : "tcp://") +
+                   config->Instance();
   target.make = [config](const CollectorEnvironment&) -> AnyCollector {
     return std::make_unique<TcpCollector>(config);
   };

@@ -5,7 +5,7 @@
 // the same counters, histogram and reason as the kind "http". A failing probe is an
 // answer. Every probe opens a connection of its own.
 //
-//   url: tcp://host:port, or tls://host:port for TLS from the first byte
+//   url: tcp://host:port, tls://host:port for TLS from the first byte, unix:///path
 //   tls, ip_family, retries       as those of "http"
 //   query_response:               steps, one after the other
 //     - expect: regex             reads lines until one matches

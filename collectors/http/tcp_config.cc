@@ -8,11 +8,16 @@
 namespace tocsin::collectors::http {
 namespace {
 
-constexpr std::string_view kForm = "write tcp://host:port or tls://host:port";
+constexpr std::string_view kForm = "write tcp://host:port, tls://host:port or unix:///path";
 
 void ReadUrl(ConfigReader& reader, TcpConfig& config) {
   const std::string url = reader.RequiredString("url");
   std::string_view rest = url;
+  constexpr std::string_view kUnix = "unix://";
+  if (rest.starts_with(kUnix) && rest.substr(kUnix.size()).starts_with('/')) {
+    config.unix_path = rest.substr(kUnix.size());
+    return;
+  }
   if (rest.starts_with("tls://")) {
     config.tls_at_once = true;
   } else if (!rest.starts_with("tcp://")) {
@@ -65,6 +70,7 @@ QueryStep ReadStep(ConfigReader& reader) {
 }  // namespace
 
 std::string TcpConfig::Instance() const {
+  if (!unix_path.empty()) return unix_path;
   const bool is_ipv6 = host.find(':') != std::string::npos;
   return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
@@ -90,6 +96,11 @@ TcpConfig ParseTcpConfig(ConfigReader& reader, FileSystem& files) {
   }
   if (reader.Has("tls") && !uses_tls) {
     reader.Fail("tls", "TLS is not spoken here: write tls://host:port, or a step with starttls");
+  }
+  if (config.unix_path.empty()) return config;
+  if (reader.Has("ip_family")) reader.Fail("ip_family", "a Unix socket has no address");
+  if (uses_tls && config.tls.server_name.empty() && !config.tls.insecure_skip_verify) {
+    reader.Fail("tls", "set server_name: a Unix socket does not say whose certificate it must be");
   }
   return config;
 }

@@ -23,6 +23,7 @@ struct QueryStep {
 };
 
 struct TcpConfig {
+  std::string unix_path;  // Empty: host and port.
   std::string host;
   std::uint16_t port = 0;
   bool tls_at_once = false;
@@ -31,7 +32,7 @@ struct TcpConfig {
   std::vector<QueryStep> steps;
   int retries = 0;
 
-  // "host:port" ("[::1]:25").
+  // "host:port" ("[::1]:25"), or the socket's path.
   std::string Instance() const;
 };
 

@@ -125,6 +125,13 @@ class Talk {
 
   Result<> Connect() {
     ProbePath& path = conversation_.path;
+    if (!config_.unix_path.empty()) {
+      path.has_address = false;
+      stage_ = FailureReason::kConnect;
+      TOCSIN_ASSIGN_OR_RETURN(Socket socket, Socket::ConnectUnix(config_.unix_path, deadline_));
+      stream_ = PlainStream(std::move(socket));
+      return Ok{};
+    }
     const SteadyTime started = deadline_.clock().SteadyNow();
     auto resolved = Resolve(config_.host, config_.port, deadline_);
     path.resolve_seconds = ToSeconds(deadline_.clock().SteadyNow() - started);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "collectors/redis/sentinel.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::redis {
@@ -33,7 +34,7 @@ constexpr ConfigKey kConfigKeys[] = {
     {kOutputLimits, ""},
 };
 
-std::vector<Command> ConfigCommands() {
+std::vector<Command> ConfigCommands(const Info&) {
   std::vector<Command> commands;
   for (const ConfigKey& key : kConfigKeys) {
     commands.push_back({"CONFIG", "GET", std::string(key.key)});
@@ -87,7 +88,9 @@ Result<> WriteConfig(std::span<const Reply> replies, const Info&, Findings& find
   return {};
 }
 
-std::vector<Command> SlowlogCommands() { return {{"SLOWLOG", "LEN"}, {"SLOWLOG", "GET", "1"}}; }
+std::vector<Command> SlowlogCommands(const Info&) {
+  return {{"SLOWLOG", "LEN"}, {"SLOWLOG", "GET", "1"}};
+}
 
 // An entry is id, Unix time, microseconds, arguments, …
 Result<> WriteSlowlog(std::span<const Reply> replies, const Info&, Findings&, MetricBatch& batch) {
@@ -110,7 +113,7 @@ Result<> WriteSlowlog(std::span<const Reply> replies, const Info&, Findings&, Me
   return {};
 }
 
-std::vector<Command> LatencyCommands() { return {{"LATENCY", "LATEST"}}; }
+std::vector<Command> LatencyCommands(const Info&) { return {{"LATENCY", "LATEST"}}; }
 
 // A row is event, Unix time, milliseconds of the last spike, of the worst.
 Result<> WriteLatency(std::span<const Reply> replies, const Info&, Findings&, MetricBatch& batch) {
@@ -130,7 +133,7 @@ Result<> WriteLatency(std::span<const Reply> replies, const Info&, Findings&, Me
   return {};
 }
 
-std::vector<Command> HistogramCommands() { return {{"LATENCY", "HISTOGRAM"}}; }
+std::vector<Command> HistogramCommands(const Info&) { return {{"LATENCY", "HISTOGRAM"}}; }
 
 void AddHistogram(std::string_view command, const Reply& details, const Info& info,
                   MetricBatch& batch) {
@@ -170,7 +173,7 @@ Result<> WriteHistograms(std::span<const Reply> replies, const Info& info, Findi
   return {};
 }
 
-std::vector<Command> CommandLogCommands() {
+std::vector<Command> CommandLogCommands(const Info&) {
   return {{"COMMANDLOG", "LEN", "slow"},
           {"COMMANDLOG", "LEN", "large-request"},
           {"COMMANDLOG", "LEN", "large-reply"}};
@@ -189,7 +192,9 @@ Result<> WriteCommandLog(std::span<const Reply> replies, const Info&, Findings&,
   return {};
 }
 
-std::vector<Command> CommandLogConfigCommands() { return {{"CONFIG", "GET", "commandlog-*"}}; }
+std::vector<Command> CommandLogConfigCommands(const Info&) {
+  return {{"CONFIG", "GET", "commandlog-*"}};
+}
 
 Result<> WriteCommandLogConfig(std::span<const Reply> replies, const Info&, Findings&,
                                MetricBatch& batch) {
@@ -222,7 +227,7 @@ bool HasCommandLog(const Info& info) {
   return major.has_value() && minor.has_value() && (*major > 8 || (*major == 8 && *minor >= 1));
 }
 
-std::vector<Command> ClusterCommands() { return {{"CLUSTER", "INFO"}}; }
+std::vector<Command> ClusterCommands(const Info&) { return {{"CLUSTER", "INFO"}}; }
 
 Result<> WriteCluster(std::span<const Reply> replies, const Info&, Findings&, MetricBatch& batch) {
   if (!replies[0].IsText()) return Unexpected("CLUSTER INFO");
@@ -241,6 +246,9 @@ constexpr OptionalPart kParts[] = {
     {"commandlog", CommandLogCommands, WriteCommandLog, "+commandlog|len", HasCommandLog},
     {"commandlog_config", CommandLogConfigCommands, WriteCommandLogConfig, "+config|get",
      HasCommandLog},
+    {"sentinel", SentinelCommands, WriteSentinel,
+     "+sentinel|masters +sentinel|sentinels +sentinel|replicas", IsSentinel},
+    {"sentinel_quorum", QuorumCommands, WriteQuorum, "+sentinel|ckquorum", IsSentinel, kNoQuorum},
 };
 
 }  // namespace

@@ -23,8 +23,9 @@ struct Findings {
 
 struct OptionalPart {
   std::string_view name;  // The label `collector` of its success.
-  std::vector<Command> (*commands)();
-  // `replies` are as many as commands, none of them an error.
+  // `info` is empty for those that travel with INFO.
+  std::vector<Command> (*commands)(const Info& info);
+  // `replies` are as many as commands, none of them an error but `answering_error`.
   // Errors: kCorruption when they are not what the command answers.
   Result<> (*write)(std::span<const Reply> replies, const Info& info, Findings& findings,
                     model::MetricBatch& batch);
@@ -32,6 +33,8 @@ struct OptionalPart {
   std::string_view how_to_allow;
   // Which servers are asked, by their INFO; null: all, in one pipeline with it.
   bool (*applies)(const Info& info) = nullptr;
+  // The first word of an error reply that is an answer; empty: there is none.
+  std::string_view answering_error = {};
 };
 
 std::span<const OptionalPart> OptionalParts();

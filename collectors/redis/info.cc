@@ -8,6 +8,7 @@
 #include <set>
 
 #include "collectors/redis/info_metrics.h"
+#include "collectors/redis/sentinel.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::redis {
@@ -19,13 +20,6 @@ using model::MetricType;
 constexpr std::string_view kCommandPrefix = "cmdstat_";
 constexpr std::string_view kErrorPrefix = "errorstat_";
 constexpr std::string_view kLatencyPrefix = "latency_percentiles_usec_";
-
-// The number after `prefix` ("db12", "slave0"), if that is all there is.
-std::optional<std::int64_t> NumberedField(std::string_view name, std::string_view prefix) {
-  if (!name.starts_with(prefix) || name.size() == prefix.size()) return std::nullopt;
-  auto number = ParseInt(name.substr(prefix.size()));
-  return number.has_value() && *number >= 0 ? number : std::nullopt;
-}
 
 // Redis may add fields of the cluster; each is a gauge of its own name.
 constexpr std::string_view kClusterPrefix = "cluster_";
@@ -88,6 +82,12 @@ class InfoWriter {
       WriteErrorCount(field);
     } else if (NumberedField(field.name, "slave").has_value()) {
       WriteConnectedReplica(field.value);
+    } else if (NumberedField(field.name, kSentinelMasterPrefix).has_value()) {
+      if (++sentinel_masters_ > kMaxNamesPerFamily) {
+        ++left_out_;
+      } else {
+        WriteSentinelMaster(field.value, batch_);
+      }
     } else if (field.name.starts_with(kClusterPrefix) && ++cluster_fields_ > kMaxNamesPerFamily) {
       ++left_out_;
     } else {
@@ -298,6 +298,7 @@ class InfoWriter {
   std::size_t commands_ = 0;
   std::size_t errors_ = 0;
   std::size_t cluster_fields_ = 0;
+  std::size_t sentinel_masters_ = 0;
   std::int64_t left_out_ = 0;
 };
 
@@ -341,6 +342,12 @@ std::optional<std::string_view> CommaField(std::string_view text, std::string_vi
     text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
   }
   return std::nullopt;
+}
+
+std::optional<std::int64_t> NumberedField(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix) || name.size() == prefix.size()) return std::nullopt;
+  auto number = ParseInt(name.substr(prefix.size()));
+  return number.has_value() && *number >= 0 ? number : std::nullopt;
 }
 
 std::int64_t WriteInfo(const Info& info, int databases, WallTime now, MetricBatch& batch) {

@@ -42,6 +42,12 @@ std::optional<double> InfoNumber(std::string_view text);
 // The value of `name` in "a=1,b=2", nothing if it is not there.
 std::optional<std::string_view> CommaField(std::string_view text, std::string_view name);
 
+// The number after `prefix` ("db12", "slave0"), if that is all there is.
+std::optional<std::int64_t> NumberedField(std::string_view name, std::string_view prefix);
+
+// INFO's fields of a Sentinel, "master0", …: one for each master that it watches.
+inline constexpr std::string_view kSentinelMasterPrefix = "master";
+
 // Databases that exist: their numbers are filled with zeros when empty.
 inline constexpr int kDefaultDatabases = 16;
 inline constexpr int kMaxDatabases = 1'000;

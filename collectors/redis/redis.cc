@@ -12,6 +12,7 @@
 #include "collectors/redis/connection.h"
 #include "collectors/redis/info.h"
 #include "collectors/redis/key_audit.h"
+#include "collectors/redis/sentinel.h"
 
 namespace tocsin::collectors::redis {
 namespace {
@@ -67,10 +68,10 @@ class RedisCollector : public Collector {
     return parts;
   }
 
-  static void AddCommands(const std::vector<const OptionalPart*>& parts,
+  static void AddCommands(const std::vector<const OptionalPart*>& parts, const Info& info,
                           std::vector<Command>& commands) {
     for (const OptionalPart* part : parts) {
-      for (Command& command : part->commands()) commands.push_back(std::move(command));
+      for (Command& command : part->commands(info)) commands.push_back(std::move(command));
     }
   }
 
@@ -81,7 +82,7 @@ class RedisCollector : public Collector {
     for (bool kept = connection_ != nullptr;; kept = false) {
       TOCSIN_RETURN_IF_ERROR(Connect(deadline));
       std::vector<Command> commands{{"INFO", "ALL"}};
-      AddCommands(PartsToAsk(nullptr), commands);
+      AddCommands(PartsToAsk(nullptr), Info(""), commands);
       auto replies = connection_->Run(commands, deadline);
       if (replies.ok()) return replies;
       Disconnect();
@@ -120,20 +121,25 @@ class RedisCollector : public Collector {
 
     std::vector<Command> commands;
     const auto parts = PartsToAsk(&info);
-    AddCommands(parts, commands);
+    AddCommands(parts, info, commands);
     if (!commands.empty()) {
       TOCSIN_ASSIGN_OR_RETURN(auto more, connection_->Run(commands, deadline));
       WriteParts(parts, more, info, findings, success, batch);
     }
+    if (IsSentinel(info)) return {};  // It has but its own commands, which is no lack.
     for (const auto& [part, words] : unknown_) batch.AddNote(fmt::format("{}: {}", part, words));
     return {};
+  }
+
+  static bool IsAnswer(const OptionalPart& part, const Reply& error) {
+    return !part.answering_error.empty() && error.ErrorWord() == part.answering_error;
   }
 
   void WriteParts(const std::vector<const OptionalPart*>& parts, std::span<const Reply> replies,
                   const Info& info, Findings& findings, MetricBatch::FamilyId success,
                   MetricBatch& batch) {
     for (const OptionalPart* part : parts) {
-      std::size_t count = part->commands().size();
+      std::size_t count = part->commands(info).size();
       batch.BeginPart(part->name);
       WritePart(*part, replies.first(count), info, findings, success, batch);
       batch.EndPart();
@@ -144,7 +150,7 @@ class RedisCollector : public Collector {
   void WritePart(const OptionalPart& part, std::span<const Reply> replies, const Info& info,
                  Findings& findings, MetricBatch::FamilyId success, MetricBatch& batch) {
     for (const Reply& reply : replies) {
-      if (!reply.IsError()) continue;
+      if (!reply.IsError() || IsAnswer(part, reply)) continue;
       // A version without the command is not a failure, and is not asked again: it
       // would count an error each time. A refusal may be mended.
       if (reply.ErrorWord() == "ERR" && reply.text.find("nknown") != std::string::npos) {

@@ -51,6 +51,8 @@ constexpr std::array kEndpoints = {
     Endpoint{"GET", "/api/v1/status/runtimeinfo", Load::kHeavy, false, AnswerRuntimeInfo},
     Endpoint{"GET", "/api/v1/status/tsdb", Load::kHeavy, false, AnswerTsdb},
     Endpoint{"GET HEAD", "/metrics", Load::kHeavy, false, AnswerMetrics},
+    Endpoint{"GET HEAD", "/probe", Load::kHeavy, false, AnswerProbe},
+    Endpoint{"GET HEAD", "/scrape", Load::kHeavy, false, AnswerScrape},
     Endpoint{"GET HEAD", "/federate", Load::kHeavy, false, AnswerFederate},
     Endpoint{"GET", "/sd", Load::kLight, false, AnswerServiceDiscovery},
 };

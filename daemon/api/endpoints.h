@@ -88,6 +88,8 @@ Response AnswerRuntimeInfo(const Context&, const Request&);
 Response AnswerTsdb(const Context&, const Request&);
 // Pages for Prometheus.
 Response AnswerMetrics(const Context&, const Request&);
+Response AnswerProbe(const Context&, const Request&);
+Response AnswerScrape(const Context&, const Request&);
 Response AnswerFederate(const Context&, const Request&);
 Response AnswerServiceDiscovery(const Context&, const Request&);
 

@@ -30,8 +30,6 @@ bool IsKnown(const CLI::App& program, std::string_view word) {
 
 }  // namespace
 
-std::string Version() { return TOCSIN_VERSION; }
-
 int RunCommandLine(int argc, char** argv) {
   CLI::App program(
       "Tocsin watches PostgreSQL, connection pools, Redis and health endpoints, judges them\n"

@@ -12,6 +12,7 @@
 #include "daemon/app/api_client.h"
 #include "daemon/app/subcommand.h"
 #include "daemon/base/text.h"
+#include "daemon/base/version.h"
 
 namespace tocsin::app {
 namespace {

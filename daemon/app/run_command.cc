@@ -18,6 +18,7 @@
 #include "daemon/app/signals.h"
 #include "daemon/app/subcommand.h"
 #include "daemon/base/log.h"
+#include "daemon/base/version.h"
 
 namespace tocsin::app {
 namespace {
@@ -109,7 +110,7 @@ class RunningDaemon {
     auto flags = FlagsOf(config, source_.path());
     const World world{clock_, executors_, http_, files_, "", std::random_device()()};
     TOCSIN_ASSIGN_OR_RETURN(daemon_, Daemon::Open(world, std::move(config)));
-    api::Context context = daemon_->ApiContext(Version());
+    api::Context context = daemon_->ApiContext(std::string(Version()));
     context.reload = [this] { return requests_.AskAndWait(); };
     context.flags = std::move(flags);
     context.process = [this, ask = std::move(context.process)] {

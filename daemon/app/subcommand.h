@@ -38,8 +38,6 @@ void AddVersionCommand(CLI::App& program, std::function<int()>& run);
 // Parses the arguments and runs the chosen subcommand; returns its exit code.
 int RunCommandLine(int argc, char** argv);
 
-std::string Version();
-
 // The shipped rules: beside the program in a build tree or source checkout, else
 // where the package installs them.
 std::string BuiltinRulesFolder();

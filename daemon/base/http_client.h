@@ -32,6 +32,10 @@ struct HttpRequest {
   Secret bearer_token;
   TlsOptions tls;
   std::string proxy_url;
+  std::string no_proxy;  // Reached without it: names, addresses and networks, by commas.
+  // For the proxy alone, when it is asked to connect (https:).
+  std::vector<std::pair<std::string, std::string>> proxy_headers;
+  bool http2 = true;              // Over TLS, with peers that speak it.
   std::string unix_socket;        // Connects to this path whatever the URL's host is; empty: TCP.
   bool follow_redirects = false;  // At most 10.
   std::string accept_encoding;    // "gzip, br": asked for, and decoded; empty: neither.

@@ -2,6 +2,9 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
 #include <memory>
 
 namespace tocsin {
@@ -21,6 +24,28 @@ void CheckReadable(ConfigReader& tls, std::string_view key, const std::string& p
   if (const auto status = files.Status(path); !status.ok()) tls.Fail(key, status.error().message);
 }
 
+bool IsWord(const std::string& text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 32 && c < 127; });
+}
+
+void ReadAuthorization(ConfigReader reader, FileSystem& files, HttpRequest& request) {
+  const std::string type = reader.String("type", "Bearer");
+  const Secret credentials = reader.SecretValue("credentials", files);
+  if (!IsWord(type)) {
+    reader.Fail("type", "a word such as Bearer or Token");
+  } else if (type == "Basic" || type == "basic") {
+    reader.Fail("type", "use basic_auth");
+  }
+  if (credentials.empty()) {
+    reader.Fail("credentials", "set credentials or credentials_file");
+  } else if (credentials.Reveal().find_first_of("\r\n") != std::string::npos) {
+    reader.Fail("credentials", "credentials must not contain a line break");
+  }
+  reader.Finish();
+  request.headers.emplace_back("Authorization", type + " " + credentials.Reveal());
+}
+
 void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& request) {
   const bool has_basic = reader.Has("basic_auth");
   if (has_basic) {
@@ -35,6 +60,47 @@ void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& reque
   }
   if (has_basic && !request.bearer_token.empty()) {
     reader.Fail("basic_auth", "basic_auth and bearer_token exclude each other");
+  }
+  if (reader.Has("authorization")) {
+    if (has_basic || !request.bearer_token.empty()) {
+      reader.Fail("authorization", "authorization, basic_auth and bearer_token exclude each other");
+    }
+    ReadAuthorization(reader.Map("authorization"), files, request);
+  }
+}
+
+// The value of a variable in capitals, or of that in small letters; empty if neither is set.
+std::string Environment(std::string name) {
+  const char* value = std::getenv(name.c_str());
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  if (value == nullptr || *value == '\0') value = std::getenv(name.c_str());
+  return value == nullptr ? std::string() : value;
+}
+
+void ReadProxy(ConfigReader& reader, HttpRequest& request) {
+  request.proxy_url = reader.String("proxy");
+  if (!request.proxy_url.empty() && !ParseHttpUrl(request.proxy_url)) {
+    reader.Fail("proxy", "not a URL: write http://host:port");
+  }
+  request.no_proxy = reader.String("no_proxy");
+  request.proxy_headers = reader.StringMap("proxy_connect_header");
+  if (reader.Bool("proxy_from_environment", false)) {
+    if (!request.proxy_url.empty() || !request.no_proxy.empty()) {
+      reader.Fail("proxy_from_environment",
+                  "the environment says proxy and no_proxy: leave them out");
+    }
+    request.proxy_url =
+        Environment(request.url.starts_with("https:") ? "HTTPS_PROXY" : "HTTP_PROXY");
+    // As Go has it: this machine is never reached through the environment's proxy.
+    request.no_proxy = Environment("NO_PROXY") + ",localhost,127.0.0.0/8,::1";
+    return;
+  }
+  for (const std::string_view key : {"no_proxy", "proxy_connect_header"}) {
+    if (reader.Has(key) && request.proxy_url.empty()) {
+      reader.Fail(key, "there is no proxy: set proxy or proxy_from_environment too");
+    }
   }
 }
 
@@ -117,10 +183,8 @@ HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow
   request.headers = reader.StringMap("headers");
   ReadCredentials(reader, files, request);
   request.tls = ReadTls(reader.Map("tls"), files);
-  request.proxy_url = reader.String("proxy");
-  if (!request.proxy_url.empty() && !ParseHttpUrl(request.proxy_url)) {
-    reader.Fail("proxy", "not a URL: write http://host:port");
-  }
+  ReadProxy(reader, request);
+  request.http2 = reader.Bool("http2", true);
   const IpPreference ip = ReadIpFamily(reader);
   request.ip_family = ip.family;
   request.ip_fallback = ip.fallback;

@@ -2,9 +2,11 @@
 
 // How a peer is reached over HTTP, as the configuration says it everywhere in the
 // same words: url, headers, basic_auth { username, password or password_file },
-// bearer_token (or bearer_token_file), tls { ca_file, cert_file, key_file,
-// server_name, insecure_skip_verify, min_version, max_version }, proxy, ip_family,
-// follow_redirects.
+// bearer_token (or bearer_token_file), authorization { type, credentials or
+// credentials_file }, tls { ca_file, cert_file, key_file, server_name,
+// insecure_skip_verify, min_version, max_version }, proxy with no_proxy, or
+// proxy_from_environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), proxy_connect_header,
+// http2, ip_family, follow_redirects.
 
 #include <optional>
 #include <string>

@@ -73,6 +73,7 @@ HttpTransfer::State::State(HttpRequest request_in, SteadyTime started_at_in, Ste
 HttpTransfer::State::~State() {
   if (easy != nullptr) curl_easy_cleanup(easy);
   curl_slist_free_all(headers);
+  curl_slist_free_all(proxy_headers);
   curl_slist_free_all(connect_to);
 }
 
@@ -264,6 +265,7 @@ Result<> HttpTransfer::PrepareHop(SteadyTime now) {
   state.SetUrlAndCredentials();
   state.SetMethodAndBody();
   TOCSIN_RETURN_IF_ERROR(state.SetHeaders());
+  TOCSIN_RETURN_IF_ERROR(state.SetProxyHeaders());
   Set(state.easy, CURLOPT_CURLU, state.sent_url.get());
   return Ok{};
 }

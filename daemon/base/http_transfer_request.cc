@@ -53,20 +53,21 @@ bool IsHeaderValue(std::string_view value) {
   return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
-}  // namespace
-
-long CurlTlsVersions(const TlsOptions& tls) {
-  return MinVersion(tls.min_version) | MaxVersion(tls.max_version);
-}
-
-bool HttpTransfer::State::AddHeader(std::string_view name, std::string_view value) {
+// False if it cannot be sent.
+bool AddHeader(std::string_view name, std::string_view value, curl_slist*& list) {
   if (!IsHeaderName(name) || !IsHeaderValue(value)) return false;
   std::string line(name);
   // libcurl takes "Name;" for a header without a value; "Name:" would remove it.
   line += value.empty() ? ";" : ": ";
   line += value;
-  headers = curl_slist_append(headers, line.c_str());
+  list = curl_slist_append(list, line.c_str());
   return true;
+}
+
+}  // namespace
+
+long CurlTlsVersions(const TlsOptions& tls) {
+  return MinVersion(tls.min_version) | MaxVersion(tls.max_version);
 }
 
 Result<> HttpTransfer::State::SetHeaders() {
@@ -82,22 +83,36 @@ Result<> HttpTransfer::State::SetHeaders() {
     if (is_host && redirected) continue;
     has_host = has_host || is_host;
     has_content_type = has_content_type || EqualIgnoringCase(name, "Content-Type");
-    if (!AddHeader(name, value)) {
+    if (!AddHeader(name, value, headers)) {
       return Error{ErrorCode::kInvalidArgument,
                    Where() + ": a header's name or value cannot be sent (line break?)"};
     }
   }
   if (!request.bearer_token.empty() && CredentialsBelongHere() &&
-      !AddHeader("Authorization", "Bearer " + request.bearer_token.Reveal())) {
+      !AddHeader("Authorization", "Bearer " + request.bearer_token.Reveal(), headers)) {
     return Error{ErrorCode::kInvalidArgument, Where() + ": the bearer token holds a line break"};
   }
   if (!has_content_type) headers = curl_slist_append(headers, "Content-Type:");
   headers = curl_slist_append(headers, "Expect:");
   if (!request.tls.server_name.empty() && !redirected && !has_host) {
     const std::string port = UrlPart(url.get(), CURLUPART_PORT);
-    AddHeader("Host", place.host + (port.empty() ? "" : ":" + port));
+    AddHeader("Host", place.host + (port.empty() ? "" : ":" + port), headers);
   }
   Set(easy, CURLOPT_HTTPHEADER, headers);
+  return Ok{};
+}
+
+Result<> HttpTransfer::State::SetProxyHeaders() {
+  curl_slist_free_all(proxy_headers);
+  proxy_headers = nullptr;
+  if (place.scheme != "https") return Ok{};  // The proxy would pass them on.
+  for (const auto& [name, value] : request.proxy_headers) {
+    if (!AddHeader(name, value, proxy_headers)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   Where() + ": a header for the proxy cannot be sent (line break?)"};
+    }
+  }
+  Set(easy, CURLOPT_PROXYHEADER, proxy_headers);
   return Ok{};
 }
 
@@ -172,7 +187,9 @@ void HttpTransfer::State::SetConnection(SteadyTime now) {
   Set(easy, CURLOPT_TIMEOUT_MS, left_ms + kTimeoutMarginMs);
   Set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   Set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  Set(easy, CURLOPT_PROXY, request.proxy_url.c_str());  // Empty: none, not the environment's.
+  Set(easy, CURLOPT_PROXY, request.proxy_url.c_str());   // Empty: none, not the environment's.
+  Set(easy, CURLOPT_NOPROXY, request.no_proxy.c_str());  // Likewise.
+  if (!request.http2) Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   Set(easy, CURLOPT_TCP_NODELAY, 1L);
   if (!request.unix_socket.empty()) {
     Set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());

@@ -55,6 +55,7 @@ struct HttpTransfer::State {
 
   void* easy = nullptr;
   curl_slist* headers = nullptr;
+  curl_slist* proxy_headers = nullptr;
   curl_slist* connect_to = nullptr;
   CurlUrl url;       // Of the hop, as people know it.
   CurlUrl sent_url;  // As libcurl gets it: no user, perhaps another name for TLS.
@@ -78,7 +79,7 @@ struct HttpTransfer::State {
 
   // http_transfer_request.cc
   Result<> SetHeaders();
-  bool AddHeader(std::string_view name, std::string_view value);
+  Result<> SetProxyHeaders();
   void SetMethodAndBody();
   void SetTls();
   void SetUrlAndCredentials();

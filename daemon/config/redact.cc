@@ -19,7 +19,9 @@ bool IsSecretKey(std::string_view key) {
 }
 
 // Maps whose every value is a credential.
-bool IsSecretMap(std::string_view key) { return key == "basic_auth_users" || key == "headers"; }
+bool IsSecretMap(std::string_view key) {
+  return key == "basic_auth_users" || key == "headers" || key == "proxy_connect_header";
+}
 
 bool MentionsPassword(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),

@@ -50,10 +50,15 @@ Result<SeriesCache::Found> SeriesCache::Find(const model::MetricBatch& batch,
   return found;
 }
 
-Result<SeriesCache::Found> SeriesCache::Find(std::string_view name) {
+Result<SeriesCache::Found> SeriesCache::Find(std::string_view name, model::LabelView label) {
   key_.clear();
   AppendSized(name, key_);
-  return FindKey(true, [&] { return target_labels_.With(model::kMetricName, name); });
+  return FindKey(true, [&] {
+    model::Labels labels = target_labels_.With(model::kMetricName, name);
+    if (label.first.empty()) return labels;
+    const bool is_taken = target_labels_.Has(label.first);
+    return labels.With((is_taken ? "exported_" : "") + std::string(label.first), label.second);
+  });
 }
 
 template <class MakeLabels>

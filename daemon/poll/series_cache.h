@@ -46,8 +46,9 @@ class SeriesCache {
   // Errors: those of SampleSink::Resolve.
   Result<Found> Find(const model::MetricBatch& batch, const model::MetricBatch::Row& row,
                      bool tracked);
-  // The series `name` with the target's labels alone ("up").
-  Result<Found> Find(std::string_view name);
+  // The series `name` with the target's labels ("up") and perhaps one more, which a target's
+  // of that name turns into exported_NAME.
+  Result<Found> Find(std::string_view name, model::LabelView label = {});
 
   // The tracked series not found since Begin(), which are then forgotten; the
   // refs live until the next call of it.

@@ -271,6 +271,7 @@ TargetPage TargetLoop::Page() const {
   page.honor_labels = config_.parsed.honor_labels;
   page.up_metric = config_.kind->up_metric;
   page.up_help = config_.kind->up_help;
+  page.exporter = config_.kind->exporter;
   MutexLock lock(mutex_);
   page.up = state_.health == model::TargetHealth::kUp;
   page.duration_seconds = state_.last_duration_seconds;

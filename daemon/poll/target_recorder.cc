@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/base/version.h"
 #include "daemon/model/sample.h"
+#include "daemon/poll/target_page.h"
 
 namespace tocsin::poll {
 namespace {
@@ -21,6 +23,7 @@ TargetRecorder::TargetRecorder(const TargetConfig& config, model::SampleSink& si
       sink_(sink),
       last_life_(last_life),
       metrics_(metrics),
+      build_info_(BuildInfoName(config.kind->exporter)),
       cache_(sink, config.labels, config.parsed.honor_labels) {}
 
 TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seconds,
@@ -41,6 +44,7 @@ TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seco
   AddOwn("scrape_samples_post_metric_relabeling", static_cast<double>(summary.samples), at_ms);
   AddOwn("scrape_series_added", static_cast<double>(added), at_ms);
   if (!config_.kind->up_metric.empty()) AddOwn(config_.kind->up_metric, error ? 0 : 1, at_ms);
+  if (!build_info_.empty()) AddOwn(build_info_, 1, at_ms, {kBuildVersion, Version()});
   AddStaleMarkers(at_ms);
   // A target that does not answer from the start ends the series it had before: else rules
   // would take their last samples for the present for as long as they look back.
@@ -85,8 +89,9 @@ void TargetRecorder::AddRows(const model::MetricBatch& batch, std::int64_t at_ms
   }
 }
 
-void TargetRecorder::AddOwn(std::string_view name, double value, std::int64_t at_ms) {
-  const auto found = cache_.Find(name);
+void TargetRecorder::AddOwn(std::string_view name, double value, std::int64_t at_ms,
+                            model::LabelView label) {
+  const auto found = cache_.Find(name, label);
   if (!found.ok()) {
     metrics_.refused.Add();
     return;

@@ -5,6 +5,7 @@
 // what has vanished, as Prometheus writes them. Not thread-safe.
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "daemon/base/clock.h"
@@ -44,7 +45,7 @@ class TargetRecorder {
 
  private:
   void AddRows(const model::MetricBatch& batch, std::int64_t at_ms);
-  void AddOwn(std::string_view name, double value, std::int64_t at_ms);
+  void AddOwn(std::string_view name, double value, std::int64_t at_ms, model::LabelView label = {});
   void AddStaleMarkers(std::int64_t at_ms);
   std::vector<model::SeriesRef> FindOpenOfLastLife(std::int64_t at_ms) const;
   void Commit(WallTime at);
@@ -53,6 +54,7 @@ class TargetRecorder {
   model::SampleSink& sink_;
   const LastLife last_life_;
   PollMetrics& metrics_;
+  const std::string build_info_;  // Of the exporter the kind stands in for; empty: none.
   SeriesCache cache_;
   std::vector<model::SeriesSample> samples_;  // Reused between collections.
   bool is_first_ = true;

@@ -25,9 +25,8 @@ bool Matches(std::string_view pattern, std::string_view family) {
 class PageComparison {
  public:
   PageComparison(const ComparedPages& pages, std::string_view prefix,
-                 std::span<const std::string_view> own_affairs,
                  std::span<const Difference> differences)
-      : pages_(pages), prefix_(prefix), own_affairs_(own_affairs), differences_(differences) {}
+      : pages_(pages), prefix_(prefix), differences_(differences) {}
 
   std::vector<std::string> Compare() {
     for (const auto& [family, type] : pages_.before.types) {
@@ -56,11 +55,7 @@ class PageComparison {
     complaints_.push_back(fmt::format(text, std::forward<Arguments>(arguments)...));
   }
 
-  bool IsCompared(const std::string& family) const {
-    return family.starts_with(prefix_) &&
-           std::none_of(own_affairs_.begin(), own_affairs_.end(),
-                        [&family](std::string_view own) { return Matches(own, family); });
-  }
+  bool IsCompared(const std::string& family) const { return family.starts_with(prefix_); }
 
   const Difference* Find(const std::string& family, Difference::In in) const {
     for (const Difference& difference : differences_) {
@@ -131,7 +126,6 @@ class PageComparison {
 
   const ComparedPages& pages_;
   std::string_view prefix_;
-  std::span<const std::string_view> own_affairs_;
   std::span<const Difference> differences_;
   std::vector<std::string> complaints_;
 };
@@ -209,9 +203,8 @@ ExporterPage PackagedExporter::Scrape(std::string_view path) const {
 }
 
 std::vector<std::string> CompareWithExporter(const ComparedPages& pages, std::string_view prefix,
-                                             std::span<const std::string_view> own_affairs,
                                              std::span<const Difference> differences) {
-  return PageComparison(pages, prefix, own_affairs, differences).Compare();
+  return PageComparison(pages, prefix, differences).Compare();
 }
 
 std::string Lines(const std::vector<std::string>& complaints) {

@@ -88,11 +88,9 @@ struct ComparedPages {
 };
 
 // What is wrong, one line each; empty if ours can stand in for the exporter. Only
-// families that begin with `prefix` count, without those in `own_affairs` (names, or
-// beginnings with a trailing *): what an exporter says of itself.
-// A listed difference that no family of the exporter bears is reported too.
+// families that begin with `prefix` count. A listed difference that no family of the
+// exporter bears is reported too.
 std::vector<std::string> CompareWithExporter(const ComparedPages& pages, std::string_view prefix,
-                                             std::span<const std::string_view> own_affairs,
                                              std::span<const Difference> differences);
 
 // The complaints as lines, for EXPECT_EQ(…, "").

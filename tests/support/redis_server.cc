@@ -39,6 +39,12 @@ Result<> RedisServer::StartAgain() {
                   "",
                   "--daemonize",
                   "no"};
+  const bool is_sentinel = !options_.sentinel.empty();
+  if (is_sentinel) {
+    const std::string file = folder_.File("sentinel.conf");
+    std::ofstream(file) << options_.sentinel;
+    process.argv.insert(process.argv.begin() + 1, {file, "--sentinel"});
+  }
   if (options_.tls) {
     for (const std::string& argument :
          {std::string("--tls-port"), std::to_string(tls_port_), std::string("--tls-cert-file"),
@@ -52,7 +58,7 @@ Result<> RedisServer::StartAgain() {
   process.output = folder_.File("redis.log");
   std::filesystem::remove(process.output);  // It may say that the last one was ready.
   TOCSIN_ASSIGN_OR_RETURN(process_, ChildProcess::Start(process));
-  if (!process_->WaitForOutput("Ready to accept connections")) {
+  if (!process_->WaitForOutput(is_sentinel ? "Sentinel ID is" : "Ready to accept connections")) {
     return Error{ErrorCode::kUnavailable, "redis-server: " + process_->Output()};
   }
   return {};

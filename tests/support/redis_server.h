@@ -17,6 +17,8 @@ struct RedisServerOptions {
   // More of redis-server's arguments: {"--requirepass", "secret"}.
   std::vector<std::string> arguments;
   bool tls = false;  // Listens with TLS as well, with a certificate for localhost and 127.0.0.1.
+  // Lines of a sentinel.conf ("sentinel monitor main 127.0.0.1 6379 1"): it is a Sentinel.
+  std::string sentinel;
   bool client_certificates = false;  // Over TLS, clients need one; the server's own will do.
 };
 

@@ -121,6 +121,9 @@ TEST(ConfigTest, CredentialsDoNotShowInTheConfigurationThatIsServed) {
       " { name: b, dsn: \"host=h user=u\" } ]\n"
       "redis: [ { name: r, url: \"redis://user:hunter3@host:6379\" } ]\n"
       "web: { basic_auth_users: { admin: hunter4 } }\n"
+      "http: [ { name: h, url: \"https://h/\", authorization: { type: Token, credentials: hunter7 "
+      "},"
+      " proxy: \"http://u:hunter8@p\", proxy_connect_header: { X-Key: hunter9 } } ]\n"
       "notify: { slack: { webhook_url: \"https://hooks/hunter5\" }, heartbeat: { url: "
       "\"https://ping/hunter6\" } }\n",
       "t.yaml", ConfigNode::Expand::kNothing, errors);

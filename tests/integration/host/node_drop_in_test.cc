@@ -46,8 +46,7 @@ TEST(NodeDropInTest, FamilyByFamilyWeShowWhatTheExporterShows) {
       EXPECT_TRUE(std::any_of(before.types.begin(), before.types.end(), [&](const auto& one) {
         return one.first.starts_with(prefix);
       })) << prefix;
-      for (const std::string& complaint :
-           CompareWithExporter({before, ours, after}, prefix, {}, {})) {
+      for (const std::string& complaint : CompareWithExporter({before, ours, after}, prefix, {})) {
         now.emplace(Subject(complaint), complaint);
       }
     }

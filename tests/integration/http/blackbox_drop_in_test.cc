@@ -82,7 +82,7 @@ class BlackboxDropInTest : public ::testing::Test {
       EXPECT_GE(before.series.size(), 5u);
       const std::span<const Difference> differences =
           prober == "http" ? std::span<const Difference>(kTook) : kTookOverTcp;
-      EXPECT_EQ(Lines(CompareWithExporter({before, ours, after}, "probe_", {}, differences)), "");
+      EXPECT_EQ(Lines(CompareWithExporter({before, ours, after}, "probe_", differences)), "");
     }
   }
 
@@ -133,7 +133,8 @@ ServedAnswer Serve(const ServedRequest& request) {
   }
   if (request.target == "/guarded") {
     const bool known = request.Header("Authorization") == "Basic YW5uOnBhc3M=" ||
-                       request.Header("Authorization") == "Bearer sesame";
+                       request.Header("Authorization") == "Bearer sesame" ||
+                       request.Header("Authorization") == "Token sesame";
     return {.status = known ? 200 : 401, .body = "guarded"};
   }
   if (request.target == "/echo") {
@@ -148,6 +149,7 @@ TEST_F(BlackboxDropInTest, OverHttp) {
   HttpServer server(Serve);
   HttpServer tls(Serve, {.tls = true});
   HttpServer ended(Serve, {.tls = true, .certificate_lifetime = std::chrono::hours(-1)});
+  HttpServer proxy([](const ServedRequest&) -> ServedAnswer { return {.body = "from the proxy"}; });
   const std::string ca = "{ ca_file: '" + tls.ca_file() + "' }";
   const std::string lax = "{ insecure_skip_verify: true }";
   const std::string nobody = "http://127.0.0.1:" + std::to_string(FreePort()) + "/";
@@ -184,7 +186,10 @@ TEST_F(BlackboxDropInTest, OverHttp) {
        {"basic", at("/guarded"), "basic_auth: { username: ann, password: pass }",
         "basic_auth: { username: ann, password: pass }"},
        {"bearer", at("/guarded"), "bearer_token: sesame", "bearer_token: sesame"},
+       {"token", at("/guarded"), "authorization: { type: Token, credentials: sesame }",
+        "authorization: { type: Token, credentials: sesame }"},
        {"unknown", at("/guarded"), "", ""},
+       {"proxied", at("/page"), "proxy_url: '" + proxy.Url() + "'", "proxy: '" + proxy.Url() + "'"},
        {"zipped", at("/zipped"), "compression: gzip, headers: { Accept-Encoding: gzip }",
         "compression: gzip"},
        {"as_it_comes", at("/zipped"), "", ""},

@@ -10,7 +10,9 @@
 #include "daemon/base/text.h"
 #include "tests/support/http_server.h"
 #include "tests/support/metric_page.h"
+#include "tests/support/process.h"
 #include "tests/support/scripted_peer.h"
+#include "tests/support/self_signed_certificate.h"
 
 namespace tocsin::collectors {
 namespace {
@@ -142,6 +144,28 @@ TEST_F(HttpKindsTest, ATlsProbeTellsTheCertificate) {
   EXPECT_EQ(page->at("probe_tls_version_info{version=\"TLS 1.3\"}"), 1);
   EXPECT_THAT(*page, Contains(Key(HasSubstr("subject=\"CN=localhost\""))));
   EXPECT_GT(page->at("probe_http_duration_seconds{phase=\"tls\"}"), 0);
+}
+
+// openssl's server offers HTTP/2 and speaks 1.0: who takes the offer waits in vain.
+TEST_F(HttpKindsTest, WhoDoesWithoutHttp2IsNotOfferedIt) {
+  const auto certificate = testing::MakeSelfSignedCertificate(std::chrono::hours(24));
+  testing::TemporaryFolder folder;
+  ASSERT_TRUE(files_.WriteAtomically(folder.File("key"), certificate.key_pem).ok());
+  ASSERT_TRUE(files_.WriteAtomically(folder.File("crt"), certificate.certificate_pem).ok());
+  const std::string port = std::to_string(testing::FreePort());
+  testing::ProcessOptions process;
+  process.argv = {"openssl",          "s_server", "-accept",          port,   "-cert",
+                  folder.File("crt"), "-key",     folder.File("key"), "-www", "-alpn",
+                  "h2,http/1.1"};
+  const auto server = testing::ChildProcess::Start(process);
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  const std::string url = "https://127.0.0.1:" + port + "/, tls: { insecure_skip_verify: true }";
+  EXPECT_TRUE(testing::WaitUntil([&] {
+    Load(http::ParseHttpTarget, "{ url: " + url + ", http2: false }");
+    const auto page = Collect(std::chrono::seconds(5));
+    return page.ok() && page->at("probe_success") == 1;
+  }));
+  EXPECT_EQ(ReasonOf(url, Millis(500)), "timeout");
 }
 
 TEST_F(HttpKindsTest, ReadsThePoolBehindAHealthPageAndItsExhaustion) {

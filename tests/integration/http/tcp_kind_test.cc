@@ -8,6 +8,7 @@
 #include "tests/support/collector_probe.h"
 #include "tests/support/http_server.h"
 #include "tests/support/process.h"
+#include "tests/support/redis_server.h"
 #include "tests/support/scripted_peer.h"
 #include "tests/support/smtp_server.h"
 
@@ -57,6 +58,23 @@ TEST(TcpKindTest, AConnectionThatStandsIsSuccess) {
   EXPECT_EQ(Value(target.batch(), "probe_failed_due_to_bytes"), 0);
   EXPECT_EQ(Value(target.batch(), "tocsin_probe_successes_total"), 1);
   EXPECT_EQ(Value(target.batch(), "tocsin_probe_duration_seconds_count"), 1);
+}
+
+// As blackbox_exporter's prober "unix": the same but for addresses.
+TEST(TcpKindTest, AUnixSocketIsProbedAsAPortIs) {
+  testing::TemporaryFolder folder;
+  auto nobody = CollectorProbe(ParseTcpTarget, "{ url: 'unix://" + folder.File("no.sock") + "' }");
+  EXPECT_EQ(Reason(nobody), "connect");
+  auto redis = testing::RedisServer::Start();
+  ASSERT_TRUE(redis.ok()) << redis.error().message;
+  CollectorProbe target(ParseTcpTarget, "{ url: 'unix://" + (*redis)->socket_path() +
+                                            "', query_response: [ { send: \"PING\\r\" }, { expect: "
+                                            "'^\\+(PONG)', labels: { said: '${1}' } } ] }");
+  EXPECT_EQ(target.target().instance, (*redis)->socket_path());
+  EXPECT_EQ(target.target().address, "unix://" + (*redis)->socket_path());
+  EXPECT_EQ(Reason(target), "");
+  EXPECT_EQ(Value(target.batch(), "probe_expect_info{said=\"PONG\"}"), 1);
+  EXPECT_FALSE(Value(target.batch(), "probe_ip_protocol").has_value());
 }
 
 TEST(TcpKindTest, EveryFailureEndsByItsDeadlineWithAReason) {

@@ -86,6 +86,61 @@ TEST_F(RedisTest, HitsAndMissesAndKeysAreCounted) {
   EXPECT_EQ(Notes(probe), "");
 }
 
+// Two names of one master, of which the second would need another Sentinel's word.
+TEST_F(RedisTest, ASentinelSaysWhatItThinksOfItsMasters) {
+  StartServer();
+  const std::string master = "127.0.0.1 " + std::to_string(server_->port());
+  auto started = RedisServer::Start({.sentinel = "sentinel monitor main " + master +
+                                                 " 1\nsentinel monitor far " + master + " 2\n"});
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  RedisServer& sentinel = **started;
+  auto probe = CollectorProbe(ParseRedisTarget, "{url: '" + sentinel.Url() + "'}");
+  const std::string address =
+      "master_address=\"127.0.0.1:" + std::to_string(server_->port()) + "\"";
+  ASSERT_TRUE(testing::WaitUntil([&] {
+    return probe.Collect().ok() && Value(probe.batch(), "redis_sentinel_master_status{" + address +
+                                                            ",master_name=\"main\","
+                                                            "master_status=\"ok\"}") == 1;
+  }));
+  const std::string far = "{" + address + ",master_name=\"far\"}";
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_masters"), 2);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_tilt"), 0);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_master_slaves" + far), 0);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_master_ok_sentinels" + far), 1);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_master_ok_slaves" + far), 0);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_master_setting_ckquorum" + far), 2);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_master_setting_down_after_milliseconds" + far),
+            30000);
+  EXPECT_EQ(Value(probe.batch(), R"(redis_sentinel_master_ckquorum_status{master_name="main",)"
+                                 R"(message="OK 1 usable Sentinels. Quorum and failover )"
+                                 R"(authorization can be reached"})"),
+            1);
+  EXPECT_EQ(Value(probe.batch(),
+                  R"(redis_sentinel_master_ckquorum_status{master_name="far",message="NOQUORUM 1 )"
+                  R"(usable Sentinels. Not enough available Sentinels to reach the specified )"
+                  R"(quorum for this master"})"),
+            0);
+  EXPECT_EQ(Value(probe.batch(), R"(tocsin_redis_collector_success{collector="sentinel"})"), 1);
+  EXPECT_EQ(Duplicates(probe.batch()), std::set<std::string>());
+  EXPECT_EQ(Notes(probe), "");
+}
+
+TEST_F(RedisTest, ASentinelThatRefusesItsCommandsStillHasItsInfo) {
+  StartServer();
+  auto started = RedisServer::Start(
+      {.sentinel = "sentinel monitor main 127.0.0.1 " + std::to_string(server_->port()) + " 1\n"});
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  const auto made = (*started)->Command("ACL SETUSER tocsin on >secret +info +client|setname");
+  ASSERT_TRUE(made.ok() && made->starts_with("OK")) << *made;
+  CollectorProbe probe(ParseRedisTarget,
+                       "{user: tocsin, password: secret, url: '" + (*started)->Url() + "'}");
+  ASSERT_COLLECTED(probe);
+  EXPECT_EQ(Value(probe.batch(), "redis_sentinel_masters"), 1);
+  EXPECT_EQ(Value(probe.batch(), R"(tocsin_redis_collector_success{collector="sentinel"})"), 0);
+  EXPECT_NE(Notes(probe).find("+sentinel|masters"), std::string::npos) << Notes(probe);
+  EXPECT_NE(Notes(probe).find("+sentinel|ckquorum"), std::string::npos) << Notes(probe);
+}
+
 TEST_F(RedisTest, ConnectionIsKept) {
   StartServer();
   auto probe = Probe();

@@ -6,9 +6,11 @@ namespace tocsin::collectors::http {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Key;
 using ::testing::Not;
+using ::testing::Pair;
 
 TEST_F(HttpKindTest, AsksAsConfigured) {
   Load(R"(
@@ -280,6 +282,40 @@ TEST_F(HttpKindTest, TheModulesOfBlackboxHaveTheirCounterparts) {
     EXPECT_THAT(errors_.Text(), HasSubstr(message));
   }
   unlink(body.c_str());
+}
+
+TEST_F(HttpKindTest, SoHaveTheirWaysThroughAProxyAndToProveWhoAsks) {
+  Load(
+      R"({ url: https://h/, http2: false, proxy: 'http://proxy:3128', no_proxy: '.local,10.0.0.0/8',
+            proxy_connect_header: { Proxy-Authorization: Basic eDp5 },
+            authorization: { type: Token, credentials: sesame } })");
+  ASSERT_TRUE(errors_.empty()) << errors_.Text();
+  const HttpRequest request = collector_->Start(Context());
+  EXPECT_FALSE(request.http2);
+  EXPECT_EQ(request.no_proxy, ".local,10.0.0.0/8");
+  EXPECT_THAT(request.proxy_headers, ElementsAre(Pair("Proxy-Authorization", "Basic eDp5")));
+  EXPECT_THAT(request.headers, ElementsAre(Pair("Authorization", "Token sesame")));
+  setenv("HTTPS_PROXY", "http://of.environment:1", 1);
+  setenv("no_proxy", ".internal", 1);
+  Load("{ url: https://h/, proxy_from_environment: true, authorization: { credentials: a } }");
+  ASSERT_TRUE(errors_.empty()) << errors_.Text();
+  const HttpRequest second = collector_->Start(Context());
+  unsetenv("HTTPS_PROXY");
+  unsetenv("no_proxy");
+  EXPECT_EQ(second.proxy_url, "http://of.environment:1");
+  EXPECT_EQ(second.no_proxy, ".internal,localhost,127.0.0.0/8,::1");
+  EXPECT_TRUE(second.http2);
+  EXPECT_THAT(second.headers, ElementsAre(Pair("Authorization", "Bearer a")));
+}
+
+TEST_F(HttpKindTest, ProxiesAndCredentialsThatContradictThemselvesAreRefused) {
+  Load("{ url: http://h/, no_proxy: a, bearer_token: t, authorization: { type: Basic } }");
+  for (const char* message : {"there is no proxy", "exclude each other", "use basic_auth",
+                              "set credentials or credentials_file"}) {
+    EXPECT_THAT(errors_.Text(), HasSubstr(message));
+  }
+  Load("{ url: http://h/, proxy: 'http://p:1', proxy_from_environment: true }");
+  EXPECT_THAT(errors_.Text(), HasSubstr("the environment says proxy and no_proxy"));
 }
 
 TEST_F(HttpKindTest, HostileJsonIsNoJson) {

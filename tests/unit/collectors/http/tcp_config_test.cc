@@ -32,10 +32,16 @@ TEST_F(TcpConfigTest, AddressesAreOfOneForm) {
   EXPECT_EQ(six.host, "::1");
   EXPECT_TRUE(six.tls_at_once);
   EXPECT_EQ(six.ip.family, 6);
-  for (const char* url : {"http://h:1", "h:1", "tcp://h", "tcp://:1", "tcp://h:0", "tcp://h:65536",
-                          "tcp://h:1/path", "tcp://u@h:1", "tcp://::1:5", "tcp://h:x", "tcp://"}) {
+  const TcpConfig local = Read("url: unix:///run/app/app.sock");
+  EXPECT_TRUE(errors_.empty()) << errors_.Text();
+  EXPECT_EQ(local.unix_path, "/run/app/app.sock");
+  EXPECT_EQ(local.Instance(), "/run/app/app.sock");
+  for (const char* url :
+       {"unix://app.sock", "unix://", "http://h:1", "h:1", "tcp://h", "tcp://:1", "tcp://h:0",
+        "tcp://h:65536", "tcp://h:1/path", "tcp://u@h:1", "tcp://::1:5", "tcp://h:x", "tcp://"}) {
     Read(std::string("url: '") + url + "'");
-    EXPECT_THAT(errors_.Text(), HasSubstr("write tcp://host:port or tls://host:port")) << url;
+    EXPECT_THAT(errors_.Text(), HasSubstr("write tcp://host:port, tls://host:port or unix:///path"))
+        << url;
   }
 }
 
@@ -60,6 +66,13 @@ query_response:
   }
   Read("{ url: tls://h:25, query_response: [ { starttls: true } ] }");
   EXPECT_THAT(errors_.Text(), HasSubstr("TLS is spoken already"));
+  const std::string starttls = "query_response: [ { starttls: true } ] }";
+  Read("{ url: unix:///s, ip_family: ip4, " + starttls);
+  for (const char* message : {"a Unix socket has no address", "set server_name"}) {
+    EXPECT_THAT(errors_.Text(), HasSubstr(message));
+  }
+  Read("{ url: unix:///s, tls: { server_name: mail.example }, " + starttls);
+  EXPECT_TRUE(errors_.empty()) << errors_.Text();
 }
 
 }  // namespace

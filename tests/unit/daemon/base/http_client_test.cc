@@ -72,6 +72,37 @@ TEST_F(CurlHttpClientTest, SendsMethodBodyHeadersAndCredentials) {
   EXPECT_EQ(seen.Header("Expect"), "");
 }
 
+TEST_F(CurlHttpClientTest, GoesThroughAProxyUnlessThePeerIsExempt) {
+  HttpServer proxy(Always({.status = 203, .body = "from the proxy"}));
+  HttpServer peer(Always({.body = "from the peer"}));
+  HttpRequest request;
+  request.url = peer.Url("/page");
+  request.proxy_url = proxy.Url();
+  request.proxy_headers = {{"X-Tenant", "shop"}};
+  EXPECT_EQ(Send(request).response.body, "from the proxy");
+  EXPECT_EQ(proxy.requests().at(0).target, peer.Url("/page"));
+  EXPECT_EQ(proxy.requests().at(0).Header("X-Tenant"), "");  // It would come to the peer.
+  request.no_proxy = "other.example,127.0.0.0/8";
+  EXPECT_EQ(Send(request).response.body, "from the peer");
+}
+
+TEST_F(CurlHttpClientTest, WhatIsForTheProxyGoesToTheProxyAlone) {
+  HttpServer proxy(Always({.status = 403}));
+  HttpRequest request;
+  request.url = "https://shop.example/page";
+  request.headers = {{"Authorization", "Token sesame"}};
+  request.proxy_url = proxy.Url();
+  request.proxy_headers = {{"X-Tenant", "shop"}};
+  EXPECT_TRUE(Send(request).error);
+  const ServedRequest asked = proxy.requests().at(0);
+  EXPECT_EQ(asked.method, "CONNECT");
+  EXPECT_EQ(asked.target, "shop.example:443");
+  EXPECT_EQ(asked.Header("X-Tenant"), "shop");
+  EXPECT_EQ(asked.Header("Authorization"), "");
+  request.proxy_headers = {{"X-Tenant", "a\r\nX-Other: b"}};
+  EXPECT_EQ(Send(request).error->code, ErrorCode::kInvalidArgument);
+}
+
 TEST_F(CurlHttpClientTest, ReusesAConnectionUnlessToldToMeasureTheWholeWay) {
   HttpServer server(Always({.body = "x"}));
   for (int i = 0; i < 3; ++i) ASSERT_FALSE(Get(server.Url()).error);

@@ -23,8 +23,8 @@ inline constexpr Millis kLookback = std::chrono::minutes(5);
 
 inline collectors::ParsedTarget NotConfigurable(ConfigReader&, FileSystem&) { return {}; }
 
-inline constexpr collectors::CollectorKind kDatabase{"postgres", "pg_up", "Is it up.", seconds(5),
-                                                     NotConfigurable};
+inline constexpr collectors::CollectorKind kDatabase{
+    "postgres", "pg_up", "Is it up.", seconds(5), NotConfigurable, nullptr, "postgres_exporter"};
 inline constexpr collectors::CollectorKind kProbe{"http", "", "", seconds(10), NotConfigurable};
 
 // A collector whose behaviour is a function of the test's.
@@ -94,6 +94,14 @@ class PollerTest : public ::testing::Test {
     PollConfig config;
     config.targets = std::move(targets);
     poller_.Apply(config);
+  }
+
+  // The labels of the one series of that name.
+  model::Labels LabelsOf(const std::string& name) {
+    const auto all = store_.Select(
+        {*model::Matcher::Make(model::MatchOp::kEqual, std::string(model::kMetricName), name)},
+        {INT64_MIN, INT64_MAX});
+    return (*all)->size() == 1 ? (*all)->labels(0) : model::Labels();
   }
 
   // The samples of the one series of that name (and instance), "t v" per line, t in seconds since

@@ -1,5 +1,6 @@
 #include "daemon/poll/poller.h"
 
+#include "daemon/base/version.h"
 #include "tests/unit/daemon/poll/poller_fixture.h"
 
 namespace tocsin::poll {
@@ -33,6 +34,28 @@ TEST_F(PollerTest, AFailedCollectionIsUpZeroWithAReasonAndEndsTheOtherSeries) {
   EXPECT_EQ(Samples("half_done"), "0 series");
   EXPECT_EQ(poller_.Snapshot()[0].last_error, "primary:5432: connection refused");
   EXPECT_EQ(poller_.Pages()[0].batch, nullptr);
+}
+
+// Who joins with it must not lose the verdict of a server that is down.
+TEST_F(PollerTest, TheBuildInfoOfTheExporterIsThereWhateverBecomesOfTheTarget) {
+  bool fails = false;
+  TargetConfig target =
+      Target("primary", [&](const CollectContext& context, MetricBatch& batch) -> Result<> {
+        if (!fails) return Good(context, batch);
+        return Error{ErrorCode::kUnavailable, "primary:5432: connection refused"};
+      });
+  target.labels = target.labels.With("version", "mine");
+  Apply({std::move(target)});
+  executors_.RunFor(seconds(16));
+  fails = true;
+  executors_.RunFor(seconds(30));
+  EXPECT_EQ(Samples("postgres_exporter_build_info"), "0:1 15:1 30:1 ");
+  EXPECT_EQ(LabelsOf("postgres_exporter_build_info").Get("exported_version"), Version());
+  EXPECT_EQ(LabelsOf("postgres_exporter_build_info").Get("version"), "mine");
+  const auto page = ExporterVerdictsOf(poller_.Pages()[0]);
+  ASSERT_EQ(page->row_count(), 2u);
+  EXPECT_EQ(page->row(0).name, "pg_up");
+  EXPECT_EQ(page->row(1).name, "postgres_exporter_build_info");
 }
 
 TEST_F(PollerTest, ASeriesThatVanishesIsEndedOnce) {

@@ -76,7 +76,7 @@ TEST_F(SilenceCommandTest, SaysWhatIsWrong) {
     EXPECT_EQ(finished.status, status) << finished.output;
     EXPECT_THAT(finished.output, HasSubstr(why));
   };
-  fails({"silence", "add", "instance=~("}, 2, "regular expression");
+  fails({"silence", "add", "instance=~("}, 2, "error parsing regexp");
   fails({"silence", "add", "A", "-d", "soon"}, 2, "soon");
   fails({"silence", "add", "A", "--end", "soon"}, 2, "not a valid time");
   fails({"silence", "add"}, 2, "MATCHER");

@@ -43,10 +43,10 @@ TEST(MatcherTest, LiteralsAreKnownAsSuch) {
 
 TEST(MatcherTest, LongAlternationsAreTaken) {
   std::string names;
-  for (int i = 0; i < 20'000; ++i) names += "host-" + std::to_string(i) + ".example.test:9100|";
+  for (int i = 0; i < 20'000; ++i) names += "host-" + std::to_string(i) + "\\.example:9100|";
   names += "last";
-  EXPECT_TRUE(Regex(names).Matches("host-19999.example.test:9100"));
-  EXPECT_FALSE(Regex(names).Matches("host-20000.example.test:9100"));
+  EXPECT_TRUE(Regex(names).Matches("host-19999.example:9100"));
+  EXPECT_FALSE(Regex(names).Matches("host-20000.example:9100"));
 }
 
 // Go's words, as Prometheus passes them on.

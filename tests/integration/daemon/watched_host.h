@@ -113,13 +113,14 @@ class WatchedHost : public ::testing::Test {
     const WatchedKind& kind = KindOf(patient);
     ASSERT_TRUE(daemon_->WaitForValue(kind.verdict, 0)) << daemon_->Output();
     // What is said of a target follows its samples.
-    ASSERT_TRUE(patient == "http" || daemon_->WaitForHealth(patient, "down"));
+    ASSERT_TRUE(patient == "http" ? WaitForReason(patient)
+                                  : daemon_->WaitForHealth(patient, "down"))
+        << "no reason is given";
     const auto target = daemon_->FindTarget(patient);
     ASSERT_TRUE(target.has_value());
     if (patient == "http") {
       EXPECT_EQ(daemon_->Query("up{job=\"http\"}"), 1);
       EXPECT_EQ(daemon_->Query("count(tocsin_probe_failure_info)"), 1);
-      EXPECT_NE(target->last_error + target->notes, "[]") << "no reason is given";
     } else {
       EXPECT_EQ(daemon_->Query(kind.up), 0);
       EXPECT_NE(target->last_error, "");
@@ -132,6 +133,13 @@ class WatchedHost : public ::testing::Test {
     const double limit_seconds = std::chrono::duration<double>(kPatientTimeout).count() + 1;
     EXPECT_LE(*longest, limit_seconds);
     EXPECT_LE(target->duration_seconds, limit_seconds);
+  }
+
+  bool WaitForReason(const std::string& patient) {
+    return WaitUntil([&] {
+      const auto target = daemon_->FindTarget(patient);
+      return target && target->last_error + target->notes != "[]";
+    });
   }
 
   void ExpectRecovered(const std::string& patient) {

@@ -126,22 +126,23 @@ void AppendSeconds(std::int64_t time_ms, std::string& out) {
   }
 }
 
-}  // namespace
-
-void AppendJsonScalar(std::int64_t time_ms, double value, std::string& out) {
+template <class AppendValue>
+void AppendTimed(std::int64_t time_ms, double value, AppendValue append_value, std::string& out) {
   out += '[';
   AppendSeconds(time_ms, out);
   out += ",\"";
-  AppendPlainDouble(value, out);
+  append_value(value, out);
   out += "\"]";
 }
 
+}  // namespace
+
+void AppendJsonScalar(std::int64_t time_ms, double value, std::string& out) {
+  AppendTimed(time_ms, value, AppendPlainDouble, out);
+}
+
 void AppendJsonSample(std::int64_t time_ms, double value, std::string& out) {
-  out += '[';
-  AppendSeconds(time_ms, out);
-  out += ",\"";
-  AppendDouble(value, out);
-  out += "\"]";
+  AppendTimed(time_ms, value, AppendDouble, out);
 }
 
 void AppendJsonTime(WallTime time, std::string& out) {

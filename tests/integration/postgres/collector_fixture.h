@@ -156,6 +156,23 @@ class PostgresTarget {
   std::unique_ptr<collectors::Collector> collector_;
 };
 
+// A test with a server of its own, which its SetUp() starts.
+class PostgresServerTest : public ::testing::Test {
+ protected:
+  void Start(const PostgresServerOptions& options = {}) {
+    auto started = PostgresServer::Start(options);
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    server_ = *std::move(started);
+  }
+
+  void Execute(const std::string& sql, const std::string& database = "postgres") {
+    const auto done = server_->Execute(sql, database);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+
+  std::unique_ptr<PostgresServer> server_;
+};
+
 inline std::string Yaml(const PostgresServer& server, const std::string& more = {}) {
   return "dsn: \"" + server.Dsn() + "\"\n" + more;
 }

@@ -12,12 +12,10 @@ namespace {
 constexpr seconds kTableInterval{60};
 constexpr int kFirstTenant = 1'000'000;  // Its oid.
 
-class PostgresDatabasesTest : public ::testing::Test {
+class PostgresDatabasesTest : public PostgresServerTest {
  protected:
   void SetUp() override {
-    auto started = PostgresServer::Start({.hba = "host closed all 127.0.0.1/32 reject"});
-    ASSERT_TRUE(started.ok()) << started.error().message;
-    server_ = *std::move(started);
+    ASSERT_NO_FATAL_FAILURE(Start({.hba = "host closed all 127.0.0.1/32 reject"}));
     Execute("CREATE TABLE here (id int PRIMARY KEY); INSERT INTO here VALUES (1)");
     Execute("CREATE DATABASE shop");
     Execute(
@@ -26,19 +24,12 @@ class PostgresDatabasesTest : public ::testing::Test {
         "shop");
   }
 
-  void Execute(const std::string& sql, const std::string& database = "postgres") {
-    const auto done = server_->Execute(sql, database);
-    ASSERT_TRUE(done.ok()) << done.error().message;
-  }
-
   // Statistics reach the others when a session ends, at the latest.
   double Inserted(const std::string& table) {
     const auto rows = server_->Execute(
         "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = '" + table + "'", "shop");
     return rows.ok() && !rows->empty() ? std::stod(rows->at(0).at(0)) : -1;
   }
-
-  std::unique_ptr<PostgresServer> server_;
 };
 
 const LabelMap kBookings = {{"datname", "shop"}, {"relname", "bookings"}};

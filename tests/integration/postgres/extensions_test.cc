@@ -9,26 +9,18 @@ constexpr seconds kLookedForEvery{60};
 constexpr const char* kCalls = "pg_stat_statements_calls_total";
 const LabelMap kStatements = {{"collector", "stat_statements"}};
 
-class PostgresExtensionsTest : public ::testing::Test {
+class PostgresExtensionsTest : public PostgresServerTest {
  protected:
   void SetUp() override {
-    auto started =
-        PostgresServer::Start({.settings = {{"shared_preload_libraries", "'pg_stat_statements'"}}});
-    ASSERT_TRUE(started.ok()) << started.error().message;
-    server_ = *std::move(started);
+    ASSERT_NO_FATAL_FAILURE(
+        Start({.settings = {{"shared_preload_libraries", "'pg_stat_statements'"}}}));
   }
 
-  void Execute(const std::string& sql) {
-    const auto done = server_->Execute(sql);
-    ASSERT_TRUE(done.ok()) << done.error().message;
-  }
   std::string KeptBackend() {
     const auto rows =
         server_->Execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'tocsin'");
     return rows.ok() && rows->size() == 1 ? rows->at(0).at(0) : "not one";
   }
-
-  std::unique_ptr<PostgresServer> server_;
 };
 
 TEST_F(PostgresExtensionsTest, OneThatIsCreatedIsSeenWithinAMinute) {

@@ -8,21 +8,14 @@ namespace {
 
 constexpr const char* kOne = "databases: { limit: 1 }\n";
 
-class PostgresLeftOutTest : public ::testing::Test {
+class PostgresLeftOutTest : public PostgresServerTest {
  protected:
   void SetUp() override {
-    auto started =
-        PostgresServer::Start({.settings = {{"shared_preload_libraries", "'pg_stat_statements'"}}});
-    ASSERT_TRUE(started.ok()) << started.error().message;
-    server_ = *std::move(started);
+    ASSERT_NO_FATAL_FAILURE(
+        Start({.settings = {{"shared_preload_libraries", "'pg_stat_statements'"}}}));
     Execute("CREATE EXTENSION pg_stat_statements");
     Execute("CREATE DATABASE shop");
     Execute("CREATE TABLE bookings (id int)", "shop");
-  }
-
-  void Execute(const std::string& sql, const std::string& database = "postgres") {
-    const auto done = server_->Execute(sql, database);
-    ASSERT_TRUE(done.ok()) << done.error().message;
   }
 
   // Statistics reach the others when a session ends, at the latest.
@@ -33,8 +26,6 @@ class PostgresLeftOutTest : public ::testing::Test {
       return now.ok() && std::stod(now->at(0).at(0)) >= rows;
     });
   }
-
-  std::unique_ptr<PostgresServer> server_;
 };
 
 TEST_F(PostgresLeftOutTest, TheTargetsOwnIsShownFirstAndTemplatesLast) {

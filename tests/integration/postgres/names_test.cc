@@ -31,12 +31,10 @@ std::string PageOf(const Collection& collection) {
   return page;
 }
 
-class PostgresNamesTest : public ::testing::Test {
+class PostgresNamesTest : public PostgresServerTest {
  protected:
   void SetUp() override {
-    auto started = PostgresServer::Start();
-    ASSERT_TRUE(started.ok()) << started.error().message;
-    server_ = *std::move(started);
+    ASSERT_NO_FATAL_FAILURE(Start());
     Execute("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
     Execute("CREATE DATABASE west ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
   }
@@ -50,8 +48,6 @@ class PostgresNamesTest : public ::testing::Test {
     return "dsn: host=127.0.0.1 port=" + std::to_string(server_->port()) +
            " user=postgres dbname=" + database + "\n" + more;
   }
-
-  std::unique_ptr<PostgresServer> server_;
 };
 
 TEST_F(PostgresNamesTest, OfAnyBytesAreShownOnThePageAndCostNobodyElseAnything) {

@@ -12,18 +12,10 @@ constexpr const char* kLeftOut = "tocsin_postgres_sequences_left_out";
 
 LabelMap Named(const std::string& name) { return {{"sequencename", name}}; }
 
-class PostgresSequencesTest : public ::testing::Test {
+class PostgresSequencesTest : public PostgresServerTest {
  protected:
-  void SetUp() override {
-    auto started = PostgresServer::Start();
-    ASSERT_TRUE(started.ok()) << started.error().message;
-    server_ = *std::move(started);
-  }
+  void SetUp() override { ASSERT_NO_FATAL_FAILURE(Start()); }
 
-  void Execute(const std::string& sql) {
-    const auto done = server_->Execute(sql);
-    ASSERT_TRUE(done.ok()) << done.error().message;
-  }
   // Of each a number is taken.
   void MakeSequences(const std::string& prefix, int count) {
     Execute("DO $$ BEGIN FOR i IN 1.." + std::to_string(count) +
@@ -31,8 +23,6 @@ class PostgresSequencesTest : public ::testing::Test {
             "%s AS int', i); PERFORM nextval('" + prefix +
             "' || i); IF i % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$");
   }
-
-  std::unique_ptr<PostgresServer> server_;
 };
 
 TEST_F(PostgresSequencesTest, TheFullestHaveThePlacesWhateverTheirTypeAndAge) {

@@ -16,22 +16,15 @@ constexpr const char* kIndexSize = "pg_stat_user_tables_index_size_bytes";
 
 LabelMap Table(const std::string& name) { return {{"datname", "postgres"}, {"relname", name}}; }
 
-class PostgresTablesTest : public ::testing::Test {
+class PostgresTablesTest : public PostgresServerTest {
  protected:
   void SetUp() override {
-    auto started = PostgresServer::Start();
-    ASSERT_TRUE(started.ok()) << started.error().message;
-    server_ = *std::move(started);
+    ASSERT_NO_FATAL_FAILURE(Start());
     Execute(
         "CREATE TABLE one (id int PRIMARY KEY, note text);"
         "INSERT INTO one SELECT i, 'x' FROM generate_series(1, 1000) i;"
         "CREATE TABLE two (id int PRIMARY KEY, note text);"
         "INSERT INTO two SELECT i, 'x' FROM generate_series(1, 1000) i");
-  }
-
-  void Execute(const std::string& sql) {
-    const auto done = server_->Execute(sql);
-    ASSERT_TRUE(done.ok()) << done.error().message;
   }
 
   double Ask(const std::string& sql) {
@@ -50,8 +43,6 @@ class PostgresTablesTest : public ::testing::Test {
     }
     return -1;
   }
-
-  std::unique_ptr<PostgresServer> server_;
 };
 
 TEST_F(PostgresTablesTest, SizesAreThoseOnTheDiskAndAtMostTenMinutesOld) {

@@ -41,6 +41,12 @@ SlackAction ReadSlackAction(ConfigReader& reader) {
     action.confirm->dismiss_text = confirm.String("dismiss_text");
     confirm.Finish();
   }
+  if (!action.url.empty()) {
+    // A link sends nothing back, as Alertmanager has it.
+    action.name.clear();
+    action.value.clear();
+    action.confirm.reset();
+  }
   reader.Finish();
   return action;
 }

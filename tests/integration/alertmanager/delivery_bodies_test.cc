@@ -46,6 +46,8 @@ receivers:
     - { type: button, text: Runbook, url: 'https://r.test/{{ .CommonLabels.alertname }}', style: danger }
     - { type: button, text: Mute, name: mute, value: '{{ .CommonLabels.cluster }}',
         confirm: { text: 'Sure?', title: Mute, ok_text: 'Yes', dismiss_text: 'No' } }
+    - { type: button, text: Link, url: 'https://r.test/', name: n, value: v, confirm: { text: Sure } }
+    - { type: button, text: Empty, name: e, confirm: { text: '{{ .CommonLabels.cluster }}' } }
     send_resolved: true
   pagerduty_configs:
   - routing_key: fedcba9876543210fedcba9876543210

@@ -15,8 +15,27 @@ namespace tocsin::store {
 namespace {
 
 enum class ValueKind : std::uint8_t { kDecimal = 0, kDecimalDelta = 1, kXor = 2 };
-constexpr int kKindBits = 2;
-constexpr std::uint8_t kKindMask = (1 << kKindBits) - 1;
+
+// The byte before the values: two bits of kind, four of exponent, and which value of
+// kDecimalDelta and kXor stands whole.
+struct ValuesHead {
+  ValueKind kind = ValueKind::kDecimal;
+  int exponent = 0;
+  bool from_end = false;  // The last one; the first in chunks that older versions wrote.
+
+  std::uint8_t Byte() const {
+    return static_cast<std::uint8_t>(static_cast<int>(kind) | exponent << kKindBits |
+                                     (from_end ? kFromEnd : 0));
+  }
+  static ValuesHead Of(std::uint8_t byte) {
+    return {static_cast<ValueKind>(byte & ((1 << kKindBits) - 1)), (byte & ~kFromEnd) >> kKindBits,
+            (byte & kFromEnd) != 0};
+  }
+
+ private:
+  static constexpr int kKindBits = 2;
+  static constexpr int kFromEnd = 0x80;
+};
 
 constexpr std::array<double, 13> kPowersOfTen = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
                                                  1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
@@ -86,9 +105,7 @@ bool ToDecimals(const double* values, std::size_t count, Decimals& out) {
   return false;
 }
 
-void PutHead(ValueKind kind, int exponent, std::string& out) {
-  out.push_back(static_cast<char>(static_cast<int>(kind) | (exponent << kKindBits)));
-}
+void PutHead(ValuesHead head, std::string& out) { out.push_back(static_cast<char>(head.Byte())); }
 
 void PutDecimals(const double* values, std::size_t count, const Decimals& decimals, Effort effort,
                  std::string& out) {
@@ -100,20 +117,20 @@ void PutDecimals(const double* values, std::size_t count, const Decimals& decima
       PutWord(values[decimals.patched[i]], out);
     }
   };
-  PutHead(ValueKind::kDecimalDelta, decimals.exponent, out);
+  PutHead({ValueKind::kDecimalDelta, decimals.exponent, true}, out);
   put_patches();
   Integers deltas;
   for (std::size_t i = 1; i < count; ++i) {
     deltas[i - 1] = WrappingSubtract(decimals.integers[i], decimals.integers[i - 1]);
   }
-  PutVarint(ZigZag(decimals.integers[0]), out);
+  PutVarint(ZigZag(decimals.integers[count - 1]), out);
   EncodeColumn(ColumnKind::kSigned, deltas.data(), count - 1, out);
 
   if (effort == Effort::kQuick) return;
   std::string plain;
   plain.reserve(out.size() - start);
   std::swap(out, plain);  // `put_patches` appends to `out`.
-  PutHead(ValueKind::kDecimal, decimals.exponent, out);
+  PutHead({ValueKind::kDecimal, decimals.exponent, false}, out);
   put_patches();
   EncodeColumn(ColumnKind::kSigned, decimals.integers.data(), count, out);
   std::swap(out, plain);
@@ -121,8 +138,8 @@ void PutDecimals(const double* values, std::size_t count, const Decimals& decima
 }
 
 void PutXor(const double* values, std::size_t count, std::string& out) {
-  PutHead(ValueKind::kXor, 0, out);
-  PutWord(values[0], out);
+  PutHead({ValueKind::kXor, 0, true}, out);
+  PutWord(values[count - 1], out);
   Integers differences;
   for (std::size_t i = 1; i < count; ++i) {
     differences[i - 1] = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(values[i]) ^
@@ -137,53 +154,75 @@ struct Wanted {
   std::size_t last = 0;
 };
 
-bool DecodeXor(ByteReader& reader, std::size_t count, Wanted wanted, double* values) {
+// The wanted ones of `count` values, of which one stands whole and the others are a column
+// of steps from each to the next: back from the last, or on from the first. Newest samples
+// are asked for most.
+template <class On, class Back>
+bool DecodeSteps(ColumnKind kind, ByteReader& reader, std::size_t count, Wanted wanted,
+                 bool from_end, std::int64_t whole, On on, Back back, std::int64_t* values) {
+  Integers steps;
+  const Wanted walked = from_end ? Wanted{wanted.first, count - 1} : Wanted{0, wanted.last - 1};
+  if (!DecodeColumn(kind, reader, count - 1, walked.first, walked.last, steps.data())) return false;
+  std::int64_t value = whole;
+  if (from_end) {
+    const std::size_t size = wanted.last - wanted.first;
+    std::size_t step = count - 1 - wanted.first;
+    while (step >= size) value = back(value, steps[--step]);
+    values[step] = value;
+    while (step > 0) {
+      value = back(value, steps[--step]);
+      values[step] = value;
+    }
+    return true;
+  }
+  for (std::size_t i = 0; i < wanted.first; ++i) value = on(value, steps[i]);
+  values[0] = value;
+  for (std::size_t i = wanted.first; i + 1 < wanted.last; ++i) {
+    value = on(value, steps[i]);
+    values[i + 1 - wanted.first] = value;
+  }
+  return true;
+}
+
+bool DecodeXor(ByteReader& reader, std::size_t count, Wanted wanted, bool from_end,
+               double* values) {
+  const auto whole = reader.ReadWord<std::int64_t>();
+  const auto flip = [](std::int64_t word, std::int64_t bits) { return word ^ bits; };
   Integers words;
-  words[0] = static_cast<std::int64_t>(reader.ReadWord<std::uint64_t>());
-  if (!DecodeColumn(ColumnKind::kUnsigned, reader, count - 1, 0, wanted.last - 1, &words[1])) {
+  if (!DecodeSteps(ColumnKind::kUnsigned, reader, count, wanted, from_end, whole, flip, flip,
+                   words.data())) {
     return false;
   }
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < wanted.last; ++i) {
-    bits ^= static_cast<std::uint64_t>(words[i]);
-    if (i >= wanted.first) values[i - wanted.first] = std::bit_cast<double>(bits);
+  for (std::size_t i = 0; i < wanted.last - wanted.first; ++i) {
+    values[i] = std::bit_cast<double>(words[i]);
   }
   return true;
 }
 
 // The wanted integers, into integers[0], integers[1], …
-bool DecodeIntegers(ValueKind kind, ByteReader& reader, std::size_t count, Wanted wanted,
+bool DecodeIntegers(ValuesHead head, ByteReader& reader, std::size_t count, Wanted wanted,
                     Integers& integers) {
-  if (kind == ValueKind::kDecimal) {
+  if (head.kind == ValueKind::kDecimal) {
     return DecodeColumn(ColumnKind::kSigned, reader, count, wanted.first, wanted.last,
                         integers.data());
   }
-  Integers deltas;
-  deltas[0] = UnZigZag(reader.Varint());
-  if (!DecodeColumn(ColumnKind::kSigned, reader, count - 1, 0, wanted.last - 1, &deltas[1])) {
-    return false;
-  }
-  std::int64_t integer = 0;
-  for (std::size_t i = 0; i < wanted.first; ++i) integer = WrappingAdd(integer, deltas[i]);
-  for (std::size_t i = wanted.first; i < wanted.last; ++i) {
-    integer = WrappingAdd(integer, deltas[i]);
-    integers[i - wanted.first] = integer;
-  }
-  return true;
+  const std::int64_t whole = UnZigZag(reader.Varint());
+  return DecodeSteps(ColumnKind::kSigned, reader, count, wanted, head.from_end, whole, WrappingAdd,
+                     WrappingSubtract, integers.data());
 }
 
-bool DecodeDecimals(ValueKind kind, int exponent, ByteReader& reader, std::size_t count,
-                    Wanted wanted, double* values) {
-  if (exponent > kMaxExponent || kind > ValueKind::kDecimalDelta) return false;
+bool DecodeDecimals(ValuesHead head, ByteReader& reader, std::size_t count, Wanted wanted,
+                    double* values) {
+  if (head.exponent > kMaxExponent || head.kind > ValueKind::kDecimalDelta) return false;
   const std::size_t patch_count = reader.ReadWord<std::uint8_t>();
   ByteReader patches(reader.Bytes(patch_count * kPatchBytes));
   Integers integers;
-  if (!DecodeIntegers(kind, reader, count, wanted, integers)) return false;
+  if (!DecodeIntegers(head, reader, count, wanted, integers)) return false;
   const std::size_t size = wanted.last - wanted.first;
-  if (exponent == 0) {
+  if (head.exponent == 0) {
     for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<double>(integers[i]);
   } else {
-    const double divisor = kPowersOfTen[static_cast<std::size_t>(exponent)];
+    const double divisor = kPowersOfTen[static_cast<std::size_t>(head.exponent)];
     for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<double>(integers[i]) / divisor;
   }
   for (std::size_t i = 0; i < patch_count; ++i) {
@@ -196,13 +235,13 @@ bool DecodeDecimals(ValueKind kind, int exponent, ByteReader& reader, std::size_
   return patches.ok() && reader.ok();
 }
 
-// The decimals of one chunk's end, and of the samples that come behind it.
-bool ExtendDecimals(ByteReader& reader, std::size_t old_count, double last, int exponent,
-                    const double* values, std::size_t count, std::string& out) {
+// The decimals of one chunk, and of the samples that come behind it.
+bool ExtendDecimals(ByteReader& reader, std::size_t old_count, int exponent, const double* values,
+                    std::size_t count, std::string& out) {
   const std::size_t old_patches = reader.ReadWord<std::uint8_t>();
   const std::string_view patches = reader.Bytes(old_patches * kPatchBytes);
-  std::int64_t before = 0;
-  if (exponent > kMaxExponent || !DecimalOf(last, exponent, before)) return false;
+  if (exponent > kMaxExponent) return false;
+  std::int64_t before = UnZigZag(reader.Varint());
   Integers deltas;
   std::string_view added;
   std::array<char, kPatchBytes * kMaxChunkSamples> added_bytes;
@@ -224,15 +263,15 @@ bool ExtendDecimals(ByteReader& reader, std::size_t old_count, double last, int 
   out.push_back(static_cast<char>(patch_count));
   out.append(patches);
   out.append(added);
-  PutVarint(reader.Varint(), out);  // The first integer.
+  PutVarint(ZigZag(before), out);
   return ExtendColumn(ColumnKind::kSigned, reader, old_count - 1, deltas.data(), count, out);
 }
 
-bool ExtendXor(ByteReader& reader, std::size_t old_count, double last, const double* values,
-               std::size_t count, std::string& out) {
-  out.append(reader.Bytes(sizeof(double)));  // The first value.
+bool ExtendXor(ByteReader& reader, std::size_t old_count, const double* values, std::size_t count,
+               std::string& out) {
+  auto before = reader.ReadWord<std::uint64_t>();
+  PutWord(values[count - 1], out);
   Integers differences;
-  auto before = std::bit_cast<std::uint64_t>(last);
   for (std::size_t i = 0; i < count; ++i) {
     const auto word = std::bit_cast<std::uint64_t>(values[i]);
     differences[i] = static_cast<std::int64_t>(word ^ before);
@@ -286,12 +325,10 @@ bool DecodeGrid(ByteReader& reader, Grid& grid) {
 
 // Requires: DecodeTimes() has been read and something is wanted.
 bool DecodeValues(ByteReader& reader, std::size_t count, Wanted wanted, double* values) {
-  const auto head = reader.ReadWord<std::uint8_t>();
-  const auto kind = static_cast<ValueKind>(head & kKindMask);
-  const int exponent = head >> kKindBits;
-  const bool decoded = kind == ValueKind::kXor
-                           ? DecodeXor(reader, count, wanted, values)
-                           : DecodeDecimals(kind, exponent, reader, count, wanted, values);
+  const auto head = ValuesHead::Of(reader.ReadWord<std::uint8_t>());
+  const bool decoded = head.kind == ValueKind::kXor
+                           ? DecodeXor(reader, count, wanted, head.from_end, values)
+                           : DecodeDecimals(head, reader, count, wanted, values);
   return decoded && reader.done();
 }
 
@@ -324,7 +361,7 @@ void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t
   }
 }
 
-bool ExtendChunk(std::string_view bytes, const ChunkEnd& end, const std::int64_t* times_ms,
+bool ExtendChunk(std::string_view bytes, std::int64_t last_ms, const std::int64_t* times_ms,
                  const double* values, std::size_t count, std::string& out) {
   ByteReader reader(bytes);
   const auto old_count = static_cast<std::size_t>(reader.Varint());
@@ -333,7 +370,7 @@ bool ExtendChunk(std::string_view bytes, const ChunkEnd& end, const std::int64_t
   PutVarint(old_count + count, out);
   PutVarint(reader.Varint(), out);  // The first time.
   Integers deltas;
-  std::int64_t before_ms = end.time_ms;
+  std::int64_t before_ms = last_ms;
   for (std::size_t i = 0; i < count; ++i) {
     deltas[i] = WrappingSubtract(times_ms[i], before_ms);
     before_ms = times_ms[i];
@@ -341,19 +378,12 @@ bool ExtendChunk(std::string_view bytes, const ChunkEnd& end, const std::int64_t
   if (!ExtendColumn(ColumnKind::kSigned, reader, old_count - 1, deltas.data(), count, out)) {
     return false;
   }
-  const auto head = reader.ReadWord<std::uint8_t>();
-  out.push_back(static_cast<char>(head));
-  bool extended = false;
-  switch (static_cast<ValueKind>(head & kKindMask)) {
-    case ValueKind::kXor:
-      extended = ExtendXor(reader, old_count, end.value, values, count, out);
-      break;
-    case ValueKind::kDecimalDelta:
-      extended =
-          ExtendDecimals(reader, old_count, end.value, head >> kKindBits, values, count, out);
-      break;
-    case ValueKind::kDecimal: break;  // Of Effort::kSmallest.
-  }
+  const auto head = ValuesHead::Of(reader.ReadWord<std::uint8_t>());
+  if (!head.from_end) return false;
+  PutHead(head, out);
+  const bool extended = head.kind == ValueKind::kXor
+                            ? ExtendXor(reader, old_count, values, count, out)
+                            : ExtendDecimals(reader, old_count, head.exponent, values, count, out);
   return extended && reader.done();
 }
 

@@ -8,7 +8,8 @@
 //   kind byte: representation and decimal exponent; patch count; patches
 //   the values: as decimal integers (deltas or as they are, whichever is
 //     smaller) when all of them read back exactly from value = integer / 10^k,
-//     else XOR with the value before
+//     else XOR with the value before. Deltas and XOR begin with the last value, so that
+//     the newest samples, which are asked for most, are read without those before them
 //
 // A patch replaces one value by its 64 bits: NaN payloads, staleness markers,
 // infinities and -0 in a series of decimals. Every bit of every double and every
@@ -23,7 +24,7 @@
 
 namespace tocsin::store {
 
-inline constexpr std::size_t kMaxChunkSamples = 128;
+inline constexpr std::size_t kMaxChunkSamples = 255;  // As many as a byte counts.
 
 struct ChunkColumns {
   std::size_t count = 0;
@@ -39,17 +40,11 @@ enum class Effort { kSmallest, kQuick };
 void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t count,
                  std::string& out, Effort effort = Effort::kSmallest);
 
-// Of the last sample of a chunk.
-struct ChunkEnd {
-  std::int64_t time_ms = 0;
-  double value = 0;
-};
-
-// Replaces `out` with `bytes`, an encoding of Effort::kQuick that ends with `end`, and
-// `count` later samples behind it, without decoding it: in a fraction of the time, with
-// about as many bytes. Returns false if they do not fit the encoding as it is, or not
-// into a chunk: decode, and encode all anew.
-bool ExtendChunk(std::string_view bytes, const ChunkEnd& end, const std::int64_t* times_ms,
+// Replaces `out` with `bytes`, an encoding of Effort::kQuick whose last sample is at
+// `last_ms`, and `count` later samples behind it, without decoding it: in a fraction of the
+// time, with about as many bytes. Returns false if they do not fit the encoding as it is,
+// or not into a chunk: decode, and encode all anew.
+bool ExtendChunk(std::string_view bytes, std::int64_t last_ms, const std::int64_t* times_ms,
                  const double* values, std::size_t count, std::string& out);
 
 // Of undamaged bytes: their first and last time.

@@ -36,7 +36,7 @@ void FetchLines(std::string_view bytes) {
 
 // An encoding that was extended is not quite as small as one made at once: at these
 // counts it is made anew, when there are enough samples to know their nature.
-constexpr std::array<std::size_t, 2> kEncodeAnewAt = {16, 48};
+constexpr std::array<std::size_t, 3> kEncodeAnewAt = {16, 48, 128};
 
 bool IsTimeToEncodeAnew(std::size_t before, std::size_t after) {
   return std::any_of(kEncodeAnewAt.begin(), kEncodeAnewAt.end(),
@@ -137,9 +137,9 @@ void Series::CompressTail() {
   bool extended = false;
   if (open_count_ > 0 && !IsTimeToEncodeAnew(open_count_, count)) {
     const bool is_far = tail_steps_ms_[0] == 0;
-    const ChunkEnd end{is_far ? ChunkLastTime(open_bytes()) : TailTime(0), tail_values_[0]};
-    extended = ExtendChunk(open_bytes(), end, columns.times_ms.data(), columns.values.data(),
-                           columns.count, encoded);
+    const std::int64_t encoded_until_ms = is_far ? ChunkLastTime(open_bytes()) : TailTime(0);
+    extended = ExtendChunk(open_bytes(), encoded_until_ms, columns.times_ms.data(),
+                           columns.values.data(), columns.count, encoded);
   }
   if (!extended) {
     GatherOpenChunk(columns);

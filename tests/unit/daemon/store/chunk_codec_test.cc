@@ -6,7 +6,9 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <iostream>
 #include <limits>
 #include <random>
@@ -154,10 +156,10 @@ TEST(ChunkCodecTest, AnExtendedChunkHoldsWhatOneMadeAtOnceHolds) {
       EncodeChunk(series.times.data(), series.values.data(), count, bytes, Effort::kQuick);
       while (count < kMaxChunkSamples) {
         const std::size_t more = std::min(1 + random() % 6, kMaxChunkSamples - count);
-        const ChunkEnd end{series.times[count - 1], series.values[count - 1]};
         std::string longer;
         ++extensions;
-        if (ExtendChunk(bytes, end, &series.times[count], &series.values[count], more, longer)) {
+        if (ExtendChunk(bytes, series.times[count - 1], &series.times[count], &series.values[count],
+                        more, longer)) {
           ++extended;
         } else {
           EncodeChunk(series.times.data(), series.values.data(), count + more, longer,
@@ -183,7 +185,7 @@ TEST(ChunkCodecTest, AFullChunkIsNotExtended) {
   EncodeChunk(series.times.data(), series.values.data(), kMaxChunkSamples, bytes, Effort::kQuick);
   const std::int64_t time_ms = series.times.back() + 1;
   const double value = 1;
-  EXPECT_FALSE(ExtendChunk(bytes, {series.times.back(), 1}, &time_ms, &value, 1, longer));
+  EXPECT_FALSE(ExtendChunk(bytes, series.times.back(), &time_ms, &value, 1, longer));
 }
 
 TEST(ChunkCodecTest, APartOfAChunkReadsAsTheSameSamples) {
@@ -214,6 +216,28 @@ TEST(ChunkCodecTest, APartOfAChunkReadsAsTheSameSamples) {
                 std::bit_cast<std::uint64_t>(series.values[i]));
     }
     EXPECT_EQ(next, out.size());
+  }
+}
+
+std::string Bytes(std::initializer_list<int> bytes) { return {bytes.begin(), bytes.end()}; }
+
+// Those have the first value whole.
+TEST(ChunkCodecTest, ChunksOfOlderVersionsAreRead) {
+  const std::string times = Bytes({3, 0, 4, 0});  // 0, 2, 4.
+  const std::string integers = times + Bytes({1, 0, 10, 4, 0});
+  ExpectHolds(integers, {{0, 2, 4}, {5, 7, 9}}, 3);
+  const double next = std::nextafter(0.75, 1);
+  std::string words = times + Bytes({2});
+  words.append(sizeof(double), '\0');
+  constexpr double kFirst = 0.75;
+  std::memcpy(words.data() + words.size() - sizeof(kFirst), &kFirst, sizeof(kFirst));
+  words += Bytes({1, 3});  // The lowest bit flips twice.
+  ExpectHolds(words, {{0, 2, 4}, {kFirst, next, kFirst}}, 3);
+  for (const std::string& bytes : {integers, words}) {
+    model::SampleColumns out;
+    ASSERT_TRUE(ReadChunk(bytes, {1, 3}, out));
+    ASSERT_EQ(out.size(), 1U);
+    EXPECT_EQ(out.values[0], bytes == integers ? 7 : next);
   }
 }
 

@@ -88,19 +88,19 @@ TEST_F(StoreTest, CommittedSamplesAreThereAfterReopening) {
 
 TEST_F(StoreTest, FullChunksMoveToHistoryAndTheirJournalRowsGo) {
   Open();
-  for (int i = 0; i < 512; ++i) Put(kUp, i, i);
-  EXPECT_GE(store_->Stats().unsaved_chunks, 4) << "of 113 to 128 samples";
-  EXPECT_EQ(store_->Stats().journal_rows, 512);
+  for (int i = 0; i < 1024; ++i) Put(kUp, i, i);
+  EXPECT_GE(store_->Stats().unsaved_chunks, 4) << "of 235 to 255 samples";
+  EXPECT_EQ(store_->Stats().journal_rows, 1024);
   Pass(seconds(30));
   EXPECT_EQ(store_->Stats().unsaved_chunks, 0);
-  EXPECT_LE(store_->Stats().journal_rows, 128) << "of the open chunk";
+  EXPECT_LE(store_->Stats().journal_rows, 255) << "of the open chunk";
   EXPECT_GE(store_->Stats().chunks, 4) << "readable in memory for the memory window";
   Pass(config_.memory_window * 2 + minutes(1));
   EXPECT_EQ(store_->Stats().chunks, 0);
   EXPECT_EQ(store_->Stats().journal_rows, 0);
-  EXPECT_EQ(CountSamples(kUp), 512U);
+  EXPECT_EQ(CountSamples(kUp), 1024U);
   Open();
-  EXPECT_EQ(CountSamples(kUp), 512U);
+  EXPECT_EQ(CountSamples(kUp), 1024U);
 }
 
 TEST_F(StoreTest, ChunkThatFillsSlowlyIsSavedAllTheSame) {

@@ -24,6 +24,15 @@ std::size_t Receive(char* bytes, std::size_t size, std::size_t count, void* body
   return size * count;
 }
 
+using SteadyPoint = std::chrono::steady_clock::time_point;
+
+// Called when the request is about to be sent: what the client does before is not the
+// server's time.
+int NoteBegin(void* begin, char*, char*, int, int) {
+  *static_cast<SteadyPoint*>(begin) = std::chrono::steady_clock::now();
+  return CURL_PREREQFUNC_OK;
+}
+
 Result<> WriteText(const std::string& path, const std::string& text) {
   std::ofstream file(path);
   file << text;
@@ -82,7 +91,9 @@ Result<Connection::Answer> Connection::Perform(const std::string& path) {
   curl_easy_setopt(handle_, CURLOPT_BUFFERSIZE, kBufferBytes);
   curl_easy_setopt(handle_, CURLOPT_TIMEOUT, kAnswerLimitSeconds);
   curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
-  const auto begin = std::chrono::steady_clock::now();
+  SteadyPoint begin;
+  curl_easy_setopt(handle_, CURLOPT_PREREQFUNCTION, NoteBegin);
+  curl_easy_setopt(handle_, CURLOPT_PREREQDATA, &begin);
   const CURLcode code = curl_easy_perform(handle_);
   answer.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (code != CURLE_OK) {

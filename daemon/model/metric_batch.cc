@@ -1,6 +1,7 @@
 #include "daemon/model/metric_batch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "daemon/base/check.h"
 #include "daemon/base/text.h"
@@ -61,6 +62,22 @@ class MetricBatch::Shape {
     return Store(mended);
   }
 
+  // Where the labels of a new row stand already, if a row of the family before has them:
+  // the families of one subject mostly have rows of the same labels in the same order.
+  std::optional<std::uint32_t> FindLabels(FamilyId family, const std::vector<Bytes>& names,
+                                          LabelValues values) {
+    if (rows.empty() || rows.back().family != family) {
+      like_ = std::exchange(run_begin_, rows.size());
+    }
+    constexpr std::size_t kTries = 2;  // One row may be missing here.
+    for (std::size_t at = like_; at < std::min(like_ + kTries, run_begin_); ++at) {
+      if (!HasLabels(rows[at], names, values)) continue;
+      like_ = at + 1;
+      return rows[at].first_label;
+    }
+    return std::nullopt;
+  }
+
   void Clear() {
     arena.clear();
     families.clear();
@@ -68,6 +85,8 @@ class MetricBatch::Shape {
     by_name.clear();
     labels.clear();
     rows.clear();
+    run_begin_ = 0;
+    like_ = 0;
   }
 
   std::string arena;
@@ -76,6 +95,19 @@ class MetricBatch::Shape {
   std::unordered_map<std::string, FamilyId> by_name;
   std::vector<Label> labels;
   std::vector<Row> rows;
+
+ private:
+  bool HasLabels(const Row& row, const std::vector<Bytes>& names, LabelValues values) const {
+    if (row.label_count != values.size()) return false;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const Label& label = labels[row.first_label + i];
+      if (View(label.value) != values[i] || View(label.name) != View(names[i])) return false;
+    }
+    return true;
+  }
+
+  std::size_t run_begin_ = 0;  // The first of the last rows that are of one family.
+  std::size_t like_ = 0;       // A row before it that the next one may be like.
 };
 
 MetricBatch::MetricBatch() : own_(std::make_shared<Shape>()), shape_(own_) {}
@@ -191,12 +223,16 @@ void MetricBatch::AddRow(FamilyId family, Bytes name, LabelValues label_values,
   Shape::Row row;
   row.family = family;
   row.name = name;
-  row.first_label = static_cast<std::uint32_t>(shape.labels.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    shape.labels.push_back({names[i], shape.StoreValue(label_values[i])});
+  row.label_count = static_cast<std::uint32_t>(names.size() + (extra_label ? 1 : 0));
+  if (const auto known = shape.FindLabels(family, names, label_values); known && !extra_label) {
+    row.first_label = *known;
+  } else {
+    row.first_label = static_cast<std::uint32_t>(shape.labels.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      shape.labels.push_back({names[i], shape.StoreValue(label_values[i])});
+    }
+    if (extra_label) shape.labels.push_back({extra_label->first, extra_label->second});
   }
-  if (extra_label) shape.labels.push_back({extra_label->first, extra_label->second});
-  row.label_count = static_cast<std::uint32_t>(shape.labels.size()) - row.first_label;
   shape.rows.push_back(row);
   AddNumber(value, 0);
 }
@@ -216,6 +252,35 @@ MetricBatch::Row MetricBatch::row(std::size_t index) const {
 LabelView MetricBatch::label(std::uint32_t index) const {
   const Shape::Label& label = shape_->labels[index];
   return {shape_->View(label.name), shape_->View(label.value)};
+}
+
+bool MetricBatch::SameSeries(const Shape& a, std::size_t row_of_a, const Shape& b,
+                             std::size_t row_of_b) {
+  const Shape::Row& one = a.rows[row_of_a];
+  const Shape::Row& other = b.rows[row_of_b];
+  if (one.label_count != other.label_count || a.View(one.name) != b.View(other.name)) return false;
+  for (std::uint32_t i = 0; i < one.label_count; ++i) {
+    const Shape::Label& label = a.labels[one.first_label + i];
+    const Shape::Label& like = b.labels[other.first_label + i];
+    if (a.View(label.value) != b.View(like.value) || a.View(label.name) != b.View(like.name)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::size_t MetricBatch::HashSeries(const Shape& shape, std::size_t row) {
+  const auto hash = [](std::size_t before, std::string_view text) {
+    constexpr std::size_t kOddConstant = 0x9E3779B97F4A7C15;
+    return (before ^ std::hash<std::string_view>()(text)) * kOddConstant;
+  };
+  const Shape::Row& stored = shape.rows[row];
+  std::size_t result = hash(0, shape.View(stored.name));
+  for (std::uint32_t i = 0; i < stored.label_count; ++i) {
+    const Shape::Label& label = shape.labels[stored.first_label + i];
+    result = hash(hash(result, shape.View(label.name)), shape.View(label.value));
+  }
+  return result;
 }
 
 const std::vector<MetricBatch::Family>& MetricBatch::families() const { return shape_->families; }

@@ -2,9 +2,10 @@
 
 // What one collection brought: families (name, help, type, label names, each
 // said once) and rows of label values and numbers. Built for 300,000 rows: bytes
-// lie in one arena, a row costs no allocation, and Clear() keeps the memory for
-// the next collection. A collection that brings the same rows as another one can
-// share all of them but the numbers. Not thread-safe.
+// lie in one arena, a row costs no allocation, families that follow each other share
+// the labels of their rows, and Clear() keeps the memory for the next collection. A
+// collection that brings the same rows as another one can share all of them but the
+// numbers. Not thread-safe.
 
 #include <cstdint>
 #include <initializer_list>
@@ -97,6 +98,12 @@ class MetricBatch {
   // Requires: cleared before.
   void Repeat(std::shared_ptr<const Shape> shape);
   void AddNumber(double value, std::int64_t time_ms) { numbers_.push_back({value, time_ms}); }
+
+  // Whether two rows have the same name and the same labels in the same order; and a hash
+  // of these.
+  static bool SameSeries(const Shape& a, std::size_t row_of_a, const Shape& b,
+                         std::size_t row_of_b);
+  static std::size_t HashSeries(const Shape& shape, std::size_t row);
 
   bool repeats() const { return own_ == nullptr; }
   double number(std::size_t row) const { return numbers_[row].value; }

@@ -1,110 +1,162 @@
 #include "daemon/poll/series_cache.h"
 
+#include <algorithm>
+#include <limits>
+#include <utility>
+
 #include "daemon/model/exported_labels.h"
 
 namespace tocsin::poll {
 namespace {
 
-void AppendSized(std::string_view text, std::string& out) {
-  const auto size = static_cast<std::uint32_t>(text.size());
-  out.append(reinterpret_cast<const char*>(&size), sizeof(size));
-  out.append(text);
-}
+constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
 SeriesCache::SeriesCache(model::SampleSink& sink, model::Labels target_labels, bool honor_labels)
     : sink_(sink), target_labels_(std::move(target_labels)), honor_labels_(honor_labels) {}
 
-void SeriesCache::Begin() {
+void SeriesCache::Begin(const model::MetricBatch* batch) {
   ++generation_;
-  seen_ = 0;
+  batch_ = batch;
+  before_ = std::exchange(now_, {});
+  next_ = 0;
+  if (batch != nullptr) now_.shape = batch->shape();
 }
 
-std::span<const model::SeriesRef> SeriesCache::FindAgain(const model::MetricBatch& batch) {
-  if (one_each_ && batch.repeats() && shape_.lock() == batch.shape() &&
-      in_order_.size() == batch.row_count()) {
-    seen_ += in_order_.size();
-    return in_order_;
+std::span<const model::SeriesRef> SeriesCache::FindAgain() {
+  const bool one_each = before_.series.size() == batch_->row_count();
+  if (!one_each || before_.shape != now_.shape) return {};
+  now_ = std::exchange(before_, {});
+  return now_.series;
+}
+
+Result<SeriesCache::Found> SeriesCache::Find(std::size_t row, bool tracked) {
+  if (!is_indexed_ && next_ < before_.series.size() && IsRowBefore(next_, row)) {
+    return Found{Take(next_, row, tracked)};
   }
-  in_order_.clear();
-  keeps_order_ = batch.repeats();
-  if (!keeps_order_) in_order_.shrink_to_fit();
-  shape_ = batch.shape();
-  one_each_ = true;
-  return {};
-}
-
-Result<SeriesCache::Found> SeriesCache::Find(const model::MetricBatch& batch,
-                                             const model::MetricBatch::Row& row, bool tracked) {
-  key_.clear();
-  AppendSized(row.name, key_);
-  for (std::uint32_t i = row.first_label; i < row.first_label + row.label_count; ++i) {
-    const auto [name, value] = batch.label(i);
-    AppendSized(name, key_);
-    AppendSized(value, key_);
+  if (!is_indexed_) IndexPlaces();
+  if (const auto place = LookUp(row)) {
+    if (!place->is_before) return Found{&now_.series[place->index], Seen::kAgain};
+    const std::uint32_t taken_to = taken_to_[place->index];
+    if (taken_to != kNowhere) return Found{&now_.series[taken_to], Seen::kAgain};
+    return Found{Take(place->index, row, tracked)};
   }
-  auto found = FindKey(
-      tracked, [&] { return model::SeriesLabels(batch, row, target_labels_, honor_labels_); });
-  if (found.ok() && keeps_order_) in_order_.push_back(*found->series);
-  return found;
+  auto series =
+      sink_.Resolve(model::SeriesLabels(*batch_, batch_->row(row), target_labels_, honor_labels_));
+  if (!series.ok()) return series.error();
+  const auto index = static_cast<std::uint32_t>(now_.series.size());
+  places_.emplace(model::MetricBatch::HashSeries(*now_.shape, row), Place{false, index});
+  return Found{Keep(*std::move(series), row, tracked), Seen::kFirst, true};
 }
 
-Result<SeriesCache::Found> SeriesCache::Find(std::string_view name, model::LabelView label) {
-  key_.clear();
-  AppendSized(name, key_);
-  return FindKey(true, [&] {
-    model::Labels labels = target_labels_.With(model::kMetricName, name);
-    if (label.first.empty()) return labels;
-    const bool is_taken = target_labels_.Has(label.first);
-    return labels.With((is_taken ? "exported_" : "") + std::string(label.first), label.second);
-  });
+bool SeriesCache::IsRowBefore(std::uint32_t index, std::size_t row) const {
+  return model::MetricBatch::SameSeries(*before_.shape, before_.rows[index], *now_.shape, row);
 }
 
-template <class MakeLabels>
-Result<SeriesCache::Found> SeriesCache::FindKey(bool tracked, MakeLabels make_labels) {
-  auto entry = entries_.find(key_);
+// Up to here each row was found in its likely place.
+void SeriesCache::IndexPlaces() {
+  is_indexed_ = true;
+  taken_to_.assign(before_.series.size(), kNowhere);
+  for (std::uint32_t i = 0; i < next_; ++i) taken_to_[i] = i;
+  places_.reserve(std::max<std::size_t>(before_.series.size(), batch_->row_count()));
+  for (std::uint32_t i = 0; i < before_.series.size(); ++i) {
+    places_.emplace(model::MetricBatch::HashSeries(*before_.shape, before_.rows[i]),
+                    Place{true, i});
+  }
+}
+
+std::optional<SeriesCache::Place> SeriesCache::LookUp(std::size_t row) {
+  const auto [begin, end] = places_.equal_range(model::MetricBatch::HashSeries(*now_.shape, row));
+  for (auto place = begin; place != end; ++place) {
+    const Place& at = place->second;
+    const Collected& collected = at.is_before ? before_ : now_;
+    if (model::MetricBatch::SameSeries(*collected.shape, collected.rows[at.index], *now_.shape,
+                                       row)) {
+      return at;
+    }
+  }
+  return std::nullopt;
+}
+
+const model::SeriesRef* SeriesCache::Take(std::uint32_t index, std::size_t row, bool tracked) {
+  next_ = index + 1;
+  if (is_indexed_) taken_to_[index] = static_cast<std::uint32_t>(now_.series.size());
+  return Keep(std::move(before_.series[index]), row, tracked);
+}
+
+const model::SeriesRef* SeriesCache::Keep(model::SeriesRef series, std::size_t row, bool tracked) {
+  if (now_.series.empty()) {  // Pointers into it are handed out.
+    now_.series.reserve(batch_->row_count());
+    now_.rows.reserve(batch_->row_count());
+  }
+  now_.series.push_back(std::move(series));
+  now_.rows.push_back(static_cast<std::uint32_t>(row));
+  now_.tracked.push_back(tracked);
+  return &now_.series.back();
+}
+
+Result<SeriesCache::Found> SeriesCache::FindOwn(std::string_view name, model::LabelView label) {
+  if (HasRow(name, label)) return Found{nullptr, Seen::kAgain};
+  std::string key(name);
+  if (!label.first.empty()) key.append("\n").append(label.second);
+  auto known = own_.find(key);
   Found found;
-  if (entry == entries_.end()) {
-    auto series = sink_.Resolve(make_labels());
-    one_each_ = one_each_ && series.ok();
+  if (known == own_.end()) {
+    model::Labels labels = target_labels_.With(model::kMetricName, name);
+    if (!label.first.empty()) {
+      const bool is_taken = target_labels_.Has(label.first);
+      labels = labels.With((is_taken ? "exported_" : "") + std::string(label.first), label.second);
+    }
+    auto series = sink_.Resolve(labels);
     if (!series.ok()) return series.error();
-    entry = entries_.emplace(key_, Entry{*std::move(series)}).first;
+    known = own_.emplace(std::move(key), Own{*std::move(series)}).first;
     found.is_new = true;
   }
-  Entry& known = entry->second;
-  if (known.generation == generation_) {
-    found.seen = Seen::kAgain;
-    one_each_ = false;
-  } else {
-    ++seen_;
-  }
-  known.generation = generation_;
-  known.tracked = tracked;
-  found.series = &known.series;
+  if (known->second.generation == generation_) found.seen = Seen::kAgain;
+  known->second.generation = generation_;
+  found.series = &known->second.series;
   return found;
+}
+
+// Families are few, and hardly ever has one the name of a series of ours.
+bool SeriesCache::HasRow(std::string_view name, model::LabelView label) const {
+  if (batch_ == nullptr) return false;
+  const auto& families = batch_->families();
+  if (std::none_of(families.begin(), families.end(),
+                   [name](const auto& family) { return family.name == name; })) {
+    return false;
+  }
+  for (std::size_t i = 0; i < batch_->row_count(); ++i) {
+    const model::MetricBatch::Row row = batch_->row(i);
+    if (row.name != name || row.label_count != (label.first.empty() ? 0 : 1)) continue;
+    if (label.first.empty() || batch_->label(row.first_label) == label) return true;
+  }
+  return false;
 }
 
 const std::vector<model::SeriesRef>& SeriesCache::TakeVanished() {
   vanished_.clear();
-  // FindAgain() sees what the collection before saw, so that either all are seen or
-  // none of its series.
-  if (seen_ == entries_.size()) return vanished_;
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    if (entry->second.generation == generation_) {
-      ++entry;
-      continue;
-    }
-    if (entry->second.tracked) vanished_.push_back(std::move(entry->second.series));
-    entry = entries_.erase(entry);
+  for (std::uint32_t i = 0; i < before_.series.size(); ++i) {
+    const bool is_taken = is_indexed_ ? taken_to_[i] != kNowhere : i < next_;
+    if (!is_taken && before_.tracked[i]) vanished_.push_back(std::move(before_.series[i]));
   }
-  one_each_ = false;
+  before_ = {};
+  is_indexed_ = false;
+  places_ = {};
+  taken_to_ = {};
+  std::erase_if(own_, [this](auto& own) {
+    if (own.second.generation == generation_) return false;
+    vanished_.push_back(std::move(own.second.series));
+    return true;
+  });
   return vanished_;
 }
 
 void SeriesCache::Clear() {
-  entries_.clear();
-  one_each_ = false;
+  before_ = {};
+  now_ = {};
+  own_.clear();
 }
 
 }  // namespace tocsin::poll

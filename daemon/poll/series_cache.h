@@ -1,13 +1,15 @@
 #pragma once
 
-// From a collection's rows to series of the store, for one target. A row that was
-// there last time is found by the bytes of its name and labels, without building
-// Labels again; a batch that repeats the rows of the one before needs not even that. A
-// series that is not there any more is reported once, so that it gets its staleness
-// marker. Not thread-safe.
+// From a collection's rows to series of the store, for one target. A row is compared with
+// the one that stood in its place in the collection before, whose series it mostly has; one
+// that stood elsewhere is looked up, and only a new one costs Labels and the store's help.
+// A batch that repeats the rows of the one before needs not even the comparison. A series
+// that is not there any more is reported once, so that it gets its staleness marker.
+// Not thread-safe.
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,28 +29,28 @@ class SeriesCache {
   // kept as exported_NAME, or wins if `honor_labels`.
   SeriesCache(model::SampleSink& sink, model::Labels target_labels, bool honor_labels);
 
-  // Begins a collection: nothing has been seen in it yet.
-  void Begin();
+  // Begins a collection of these rows; null: of none, it failed. Nothing is added to the
+  // batch any more; what stands in it is read until the next collection is over.
+  void Begin(const model::MetricBatch* batch);
 
-  // If `batch` repeats the rows of the collection before (MetricBatch::Repeat), as that
-  // one did too, and each of them was a series of its own: their series in the order of
-  // the rows, which then count as seen. Else empty: Find() each row, in order.
-  std::span<const model::SeriesRef> FindAgain(const model::MetricBatch& batch);
+  // If the batch repeats the rows of the collection before (MetricBatch::Repeat), and each of
+  // them was a series of its own: their series in the order of the rows, which then count as
+  // seen. Else empty: Find() each row, in order. Requires: a batch.
+  std::span<const model::SeriesRef> FindAgain();
 
   enum class Seen { kFirst, kAgain };
   struct Found {
-    const model::SeriesRef* series = nullptr;  // Valid until Forget or Clear.
+    const model::SeriesRef* series = nullptr;  // Valid until the next Begin or Clear.
     Seen seen = Seen::kFirst;
     bool is_new = false;
   };
 
-  // The series of a row. `tracked`: its absence from a later collection ends it.
-  // Errors: those of SampleSink::Resolve.
-  Result<Found> Find(const model::MetricBatch& batch, const model::MetricBatch::Row& row,
-                     bool tracked);
+  // The series of a row of the batch. Requires: one. `tracked`: its absence from a later collection
+  // ends it. Errors: those of SampleSink::Resolve.
+  Result<Found> Find(std::size_t row, bool tracked);
   // The series `name` with the target's labels ("up") and perhaps one more, which a target's
-  // of that name turns into exported_NAME.
-  Result<Found> Find(std::string_view name, model::LabelView label = {});
+  // of that name turns into exported_NAME. After the rows, which may have it themselves.
+  Result<Found> FindOwn(std::string_view name, model::LabelView label = {});
 
   // The tracked series not found since Begin(), which are then forgotten; the
   // refs live until the next call of it.
@@ -57,39 +59,49 @@ class SeriesCache {
   // Drops all refs: the store has let them expire.
   void Clear();
 
-  std::size_t size() const { return entries_.size(); }
-
  private:
-  struct Entry {
+  // What a collection's rows are series of; a row that was refused, or of a series that an
+  // earlier row has, is not among them.
+  struct Collected {
+    std::shared_ptr<const model::MetricBatch::Shape> shape;
+    std::vector<model::SeriesRef> series;
+    std::vector<std::uint32_t> rows;
+    std::vector<bool> tracked;
+  };
+  struct Own {
     model::SeriesRef series;
     std::uint64_t generation = 0;
-    bool tracked = true;
   };
-  struct KeyHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view key) const {
-      return std::hash<std::string_view>()(key);
-    }
+  // A place in before_ or in now_.
+  struct Place {
+    bool is_before = false;
+    std::uint32_t index = 0;
   };
 
-  template <class MakeLabels>
-  Result<Found> FindKey(bool tracked, MakeLabels make_labels);
+  bool IsRowBefore(std::uint32_t index, std::size_t row) const;
+  void IndexPlaces();
+  std::optional<Place> LookUp(std::size_t row);
+  const model::SeriesRef* Take(std::uint32_t index, std::size_t row, bool tracked);
+  const model::SeriesRef* Keep(model::SeriesRef series, std::size_t row, bool tracked);
+  bool HasRow(std::string_view name, model::LabelView label) const;
 
   model::SampleSink& sink_;
-  model::Labels target_labels_;
-  bool honor_labels_;
-  std::uint64_t generation_ = 0;
-  std::size_t seen_ = 0;  // Series of this generation.
-  std::string key_;       // Reused between calls.
-  std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>> entries_;
-  std::vector<model::SeriesRef> vanished_;
+  const model::Labels target_labels_;
+  const bool honor_labels_;
 
-  // What the last collection that was not FindAgain saw, in the order of its rows, if it
-  // repeated others: targets that never do so pay nothing for it.
-  std::vector<model::SeriesRef> in_order_;
-  bool keeps_order_ = false;
-  std::weak_ptr<const model::MetricBatch::Shape> shape_;
-  bool one_each_ = false;  // No row was refused or stood for a series seen before it.
+  const model::MetricBatch* batch_ = nullptr;
+  Collected before_;
+  Collected now_;
+  std::uint32_t next_ = 0;  // The place in before_ that the next row is likely to have.
+  // Only once a row was not in its likely place: where each row of both stands, by its hash,
+  // and where in now_ each one of before_ is found again.
+  bool is_indexed_ = false;
+  std::unordered_multimap<std::size_t, Place> places_;
+  std::vector<std::uint32_t> taken_to_;
+
+  std::uint64_t generation_ = 0;
+  std::unordered_map<std::string, Own> own_;  // By name and label.
+  std::vector<model::SeriesRef> vanished_;
 };
 
 }  // namespace tocsin::poll

@@ -32,7 +32,7 @@ TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seco
   const std::int64_t at_ms = ToUnixMillis(at);
   samples_.clear();
   series_added_ = 0;
-  cache_.Begin();
+  cache_.Begin(error ? nullptr : &batch);
   if (!error) AddRows(batch, at_ms);
   const Summary summary{static_cast<std::int64_t>(samples_.size())};
   const std::int64_t scraped =
@@ -59,14 +59,14 @@ TargetRecorder::Summary TargetRecorder::Record(WallTime at, double duration_seco
 
 void TargetRecorder::End(WallTime at) {
   samples_.clear();
-  cache_.Begin();
+  cache_.Begin(nullptr);
   AddStaleMarkers(ToUnixMillis(at));
   Commit(at);
 }
 
 void TargetRecorder::AddRows(const model::MetricBatch& batch, std::int64_t at_ms) {
   samples_.reserve(batch.row_count() + 16);
-  if (const auto series = cache_.FindAgain(batch); !series.empty()) {
+  if (const auto series = cache_.FindAgain(); !series.empty()) {
     for (std::size_t i = 0; i < series.size(); ++i) {
       samples_.push_back({&series[i], at_ms, batch.number(i)});
     }
@@ -75,7 +75,7 @@ void TargetRecorder::AddRows(const model::MetricBatch& batch, std::int64_t at_ms
   for (std::size_t i = 0; i < batch.row_count(); ++i) {
     const model::MetricBatch::Row row = batch.row(i);
     // A row with its own time is not ended by its absence, as in Prometheus.
-    const auto found = cache_.Find(batch, row, !row.time_ms);
+    const auto found = cache_.Find(i, !row.time_ms);
     if (!found.ok()) {
       metrics_.refused.Add();
       continue;
@@ -91,7 +91,7 @@ void TargetRecorder::AddRows(const model::MetricBatch& batch, std::int64_t at_ms
 
 void TargetRecorder::AddOwn(std::string_view name, double value, std::int64_t at_ms,
                             model::LabelView label) {
-  const auto found = cache_.Find(name, label);
+  const auto found = cache_.FindOwn(name, label);
   if (!found.ok()) {
     metrics_.refused.Add();
     return;

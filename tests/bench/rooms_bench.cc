@@ -107,11 +107,10 @@ void ScrapeAPage(benchmark::State& state) {
     benchmark::DoNotOptimize(parsed.ok());
     const std::int64_t time_ms = FilledStore::TimeOf(round++);
     samples.clear();
-    cache.Begin();
-    const auto known = cache.FindAgain(batch);
+    cache.Begin(&batch);
+    const auto known = cache.FindAgain();
     for (std::size_t i = 0; i < batch.row_count(); ++i) {
-      const auto* series =
-          known.empty() ? cache.Find(batch, batch.row(i), true)->series : &known[i];
+      const auto* series = known.empty() ? cache.Find(i, true)->series : &known[i];
       samples.push_back({series, time_ms, batch.number(i)});
     }
     benchmark::DoNotOptimize(store->Commit({}, samples).ok());

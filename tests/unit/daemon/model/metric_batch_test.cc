@@ -69,6 +69,51 @@ TEST(MetricBatchTest, ClearKeepsTheMemory) {
   EXPECT_EQ(batch.MemoryBytes(), bytes);
 }
 
+std::string TableRow(const std::string& family, const std::string& table) {
+  return family + "{datname=shop,relname=" + table + ",} 1.000000\n";
+}
+
+// Family by family, as a subject shows its rows, and row by row, as a page may come.
+TEST(MetricBatchTest, FamiliesShareTheLabelsOfTheirRows) {
+  constexpr int kFamilies = 20;
+  constexpr int kTables = 500;
+  for (const bool by_family : {true, false}) {
+    MetricBatch batch;
+    std::vector<MetricBatch::FamilyId> families;
+    for (int i = 0; i < kFamilies; ++i) {
+      families.push_back(batch.DeclareFamily("m" + std::to_string(i), "", MetricType::kGauge,
+                                             {"datname", "relname"}));
+    }
+    std::string expected;
+    for (int i = 0; i < kFamilies * kTables; ++i) {
+      const int family = by_family ? i / kTables : i % kFamilies;
+      const int table = by_family ? i % kTables : i / kFamilies;
+      if (family % 3 == 1 && table % 50 == 7) continue;  // Not every family has every row.
+      batch.Add(families[static_cast<std::size_t>(family)], {"shop", "t" + std::to_string(table)},
+                1);
+      expected += TableRow("m" + std::to_string(family), "t" + std::to_string(table));
+    }
+    EXPECT_EQ(Text(batch), expected);
+    constexpr std::size_t kBytesOfARow = 100;  // A row and its number have 40, vectors grow.
+    EXPECT_LE(batch.MemoryBytes(), batch.row_count() * kBytesOfARow) << by_family;
+  }
+}
+
+TEST(MetricBatchTest, SharedLabelsAreThoseOfTheSameNamesAndValuesOnly) {
+  MetricBatch batch;
+  const auto tables = batch.DeclareFamily("t", "", MetricType::kGauge, {"datname", "relname"});
+  const auto indexes = batch.DeclareFamily("i", "", MetricType::kGauge, {"datname", "indexname"});
+  const auto sizes = batch.DeclareFamily("s", "", MetricType::kGauge, {"datname", "relname"});
+  for (const auto family : {tables, indexes, sizes}) {
+    for (const char* name : {"a", "b"}) batch.Add(family, {"shop", name}, 1);
+  }
+  batch.Add(tables, {"shopa", ""}, 1);
+  EXPECT_EQ(Text(batch),
+            TableRow("t", "a") + TableRow("t", "b") +
+                "i{datname=shop,indexname=a,} 1.000000\ni{datname=shop,indexname=b,} 1.000000\n" +
+                TableRow("s", "a") + TableRow("s", "b") + "t{datname=shopa,relname=,} 1.000000\n");
+}
+
 TEST(MetricBatchTest, RowsAreSharedAndNumbersAreNot) {
   MetricBatch first;
   const auto family = first.DeclareFamily("m", "", MetricType::kGauge, {"l"});

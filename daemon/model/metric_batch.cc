@@ -62,13 +62,15 @@ class MetricBatch::Shape {
     return Store(mended);
   }
 
-  // Where the labels of a new row stand already, if a row of the family before has them:
+  // A row of `family` is about to be added.
+  void FollowRuns(FamilyId family) {
+    if (!rows.empty() && rows.back().family == family) return;
+    like_ = std::exchange(run_begin_, rows.size());
+  }
+
+  // Where the labels of the new row stand already, if a row of the family before has them:
   // the families of one subject mostly have rows of the same labels in the same order.
-  std::optional<std::uint32_t> FindLabels(FamilyId family, const std::vector<Bytes>& names,
-                                          LabelValues values) {
-    if (rows.empty() || rows.back().family != family) {
-      like_ = std::exchange(run_begin_, rows.size());
-    }
+  std::optional<std::uint32_t> FindLabels(const std::vector<Bytes>& names, LabelValues values) {
     constexpr std::size_t kTries = 2;  // One row may be missing here.
     for (std::size_t at = like_; at < std::min(like_ + kTries, run_begin_); ++at) {
       if (!HasLabels(rows[at], names, values)) continue;
@@ -224,7 +226,9 @@ void MetricBatch::AddRow(FamilyId family, Bytes name, LabelValues label_values,
   row.family = family;
   row.name = name;
   row.label_count = static_cast<std::uint32_t>(names.size() + (extra_label ? 1 : 0));
-  if (const auto known = shape.FindLabels(family, names, label_values); known && !extra_label) {
+  shape.FollowRuns(family);
+  const auto known = extra_label ? std::nullopt : shape.FindLabels(names, label_values);
+  if (known) {
     row.first_label = *known;
   } else {
     row.first_label = static_cast<std::uint32_t>(shape.labels.size());

@@ -21,19 +21,23 @@ void SeriesCache::Begin(const model::MetricBatch* batch) {
   batch_ = batch;
   before_ = std::exchange(now_, {});
   next_ = 0;
+  taken_to_.assign(before_.series.size(), kNowhere);
+  is_indexed_ = false;
+  places_ = {};
   if (batch != nullptr) now_.shape = batch->shape();
 }
 
 std::span<const model::SeriesRef> SeriesCache::FindAgain() {
   const bool one_each = before_.series.size() == batch_->row_count();
-  if (!one_each || before_.shape != now_.shape) return {};
+  if (!one_each || before_.shape != now_.shape || before_.has_untracked) return {};
   now_ = std::exchange(before_, {});
   return now_.series;
 }
 
 Result<SeriesCache::Found> SeriesCache::Find(std::size_t row, bool tracked) {
-  if (!is_indexed_ && next_ < before_.series.size() && IsRowBefore(next_, row)) {
-    return Found{Take(next_, row, tracked)};
+  constexpr std::uint32_t kTries = 2;  // One row may have gone.
+  for (std::uint32_t likely = next_; likely < next_ + kTries; ++likely) {
+    if (IsFreePlaceOf(likely, row)) return Found{Take(likely, row, tracked)};
   }
   if (!is_indexed_) IndexPlaces();
   if (const auto place = LookUp(row)) {
@@ -50,15 +54,13 @@ Result<SeriesCache::Found> SeriesCache::Find(std::size_t row, bool tracked) {
   return Found{Keep(*std::move(series), row, tracked), Seen::kFirst, true};
 }
 
-bool SeriesCache::IsRowBefore(std::uint32_t index, std::size_t row) const {
-  return model::MetricBatch::SameSeries(*before_.shape, before_.rows[index], *now_.shape, row);
+bool SeriesCache::IsFreePlaceOf(std::uint32_t index, std::size_t row) const {
+  return index < before_.series.size() && taken_to_[index] == kNowhere &&
+         model::MetricBatch::SameSeries(*before_.shape, before_.rows[index], *now_.shape, row);
 }
 
-// Up to here each row was found in its likely place.
 void SeriesCache::IndexPlaces() {
   is_indexed_ = true;
-  taken_to_.assign(before_.series.size(), kNowhere);
-  for (std::uint32_t i = 0; i < next_; ++i) taken_to_[i] = i;
   places_.reserve(std::max<std::size_t>(before_.series.size(), batch_->row_count()));
   for (std::uint32_t i = 0; i < before_.series.size(); ++i) {
     places_.emplace(model::MetricBatch::HashSeries(*before_.shape, before_.rows[i]),
@@ -66,7 +68,7 @@ void SeriesCache::IndexPlaces() {
   }
 }
 
-std::optional<SeriesCache::Place> SeriesCache::LookUp(std::size_t row) {
+std::optional<SeriesCache::Place> SeriesCache::LookUp(std::size_t row) const {
   const auto [begin, end] = places_.equal_range(model::MetricBatch::HashSeries(*now_.shape, row));
   for (auto place = begin; place != end; ++place) {
     const Place& at = place->second;
@@ -81,7 +83,7 @@ std::optional<SeriesCache::Place> SeriesCache::LookUp(std::size_t row) {
 
 const model::SeriesRef* SeriesCache::Take(std::uint32_t index, std::size_t row, bool tracked) {
   next_ = index + 1;
-  if (is_indexed_) taken_to_[index] = static_cast<std::uint32_t>(now_.series.size());
+  taken_to_[index] = static_cast<std::uint32_t>(now_.series.size());
   return Keep(std::move(before_.series[index]), row, tracked);
 }
 
@@ -93,14 +95,18 @@ const model::SeriesRef* SeriesCache::Keep(model::SeriesRef series, std::size_t r
   now_.series.push_back(std::move(series));
   now_.rows.push_back(static_cast<std::uint32_t>(row));
   now_.tracked.push_back(tracked);
+  now_.has_untracked |= !tracked;
   return &now_.series.back();
 }
 
 Result<SeriesCache::Found> SeriesCache::FindOwn(std::string_view name, model::LabelView label) {
-  if (HasRow(name, label)) return Found{nullptr, Seen::kAgain};
   std::string key(name);
   if (!label.first.empty()) key.append("\n").append(label.second);
   auto known = own_.find(key);
+  if (HasRow(name, label)) {
+    if (known != own_.end()) own_.erase(known);  // The page goes on with it.
+    return Found{nullptr, Seen::kAgain};
+  }
   Found found;
   if (known == own_.end()) {
     model::Labels labels = target_labels_.With(model::kMetricName, name);
@@ -111,7 +117,6 @@ Result<SeriesCache::Found> SeriesCache::FindOwn(std::string_view name, model::La
     auto series = sink_.Resolve(labels);
     if (!series.ok()) return series.error();
     known = own_.emplace(std::move(key), Own{*std::move(series)}).first;
-    found.is_new = true;
   }
   if (known->second.generation == generation_) found.seen = Seen::kAgain;
   known->second.generation = generation_;
@@ -135,21 +140,30 @@ bool SeriesCache::HasRow(std::string_view name, model::LabelView label) const {
   return false;
 }
 
+// A row that a page had may be a series of ours now.
+bool SeriesCache::IsOwnNow(const model::SeriesRef& series) const {
+  return std::any_of(own_.begin(), own_.end(), [&](const auto& own) {
+    return own.second.generation == generation_ && own.second.series.id == series.id;
+  });
+}
+
 const std::vector<model::SeriesRef>& SeriesCache::TakeVanished() {
   vanished_.clear();
-  for (std::uint32_t i = 0; i < before_.series.size(); ++i) {
-    const bool is_taken = is_indexed_ ? taken_to_[i] != kNowhere : i < next_;
-    if (!is_taken && before_.tracked[i]) vanished_.push_back(std::move(before_.series[i]));
+  for (std::size_t i = 0; i < before_.series.size(); ++i) {
+    model::SeriesRef& series = before_.series[i];
+    if (taken_to_[i] == kNowhere && before_.tracked[i] && !IsOwnNow(series)) {
+      vanished_.push_back(std::move(series));
+    }
   }
-  before_ = {};
-  is_indexed_ = false;
-  places_ = {};
-  taken_to_ = {};
   std::erase_if(own_, [this](auto& own) {
     if (own.second.generation == generation_) return false;
     vanished_.push_back(std::move(own.second.series));
     return true;
   });
+  batch_ = nullptr;
+  before_ = {};
+  taken_to_ = {};
+  places_ = {};
   return vanished_;
 }
 

@@ -34,22 +34,24 @@ class SeriesCache {
   void Begin(const model::MetricBatch* batch);
 
   // If the batch repeats the rows of the collection before (MetricBatch::Repeat), and each of
-  // them was a series of its own: their series in the order of the rows, which then count as
-  // seen. Else empty: Find() each row, in order. Requires: a batch.
+  // them was a tracked series of its own: their series in the order of the rows, which then
+  // count as seen. Else empty: Find() each row, in order. Requires: Begin() with a batch.
   std::span<const model::SeriesRef> FindAgain();
 
   enum class Seen { kFirst, kAgain };
   struct Found {
     const model::SeriesRef* series = nullptr;  // Valid until the next Begin or Clear.
     Seen seen = Seen::kFirst;
-    bool is_new = false;
+    bool is_new = false;  // The row was not there in the collection before.
   };
 
-  // The series of a row of the batch. Requires: one. `tracked`: its absence from a later collection
-  // ends it. Errors: those of SampleSink::Resolve.
+  // The series of a row. `tracked`: its absence from a later collection ends it; of several
+  // rows of one series the first decides. Errors: those of SampleSink::Resolve.
+  // Requires: Begin() with a batch.
   Result<Found> Find(std::size_t row, bool tracked);
   // The series `name` with the target's labels ("up") and perhaps one more, which a target's
-  // of that name turns into exported_NAME. After the rows, which may have it themselves.
+  // of that name turns into exported_NAME. To be asked after the rows: kAgain, and a null
+  // series, if one of them is that series.
   Result<Found> FindOwn(std::string_view name, model::LabelView label = {});
 
   // The tracked series not found since Begin(), which are then forgotten; the
@@ -67,6 +69,7 @@ class SeriesCache {
     std::vector<model::SeriesRef> series;
     std::vector<std::uint32_t> rows;
     std::vector<bool> tracked;
+    bool has_untracked = false;
   };
   struct Own {
     model::SeriesRef series;
@@ -78,12 +81,14 @@ class SeriesCache {
     std::uint32_t index = 0;
   };
 
-  bool IsRowBefore(std::uint32_t index, std::size_t row) const;
+  // Whether the row stood at this place of before_, and no row has taken it yet.
+  bool IsFreePlaceOf(std::uint32_t index, std::size_t row) const;
   void IndexPlaces();
-  std::optional<Place> LookUp(std::size_t row);
+  std::optional<Place> LookUp(std::size_t row) const;
   const model::SeriesRef* Take(std::uint32_t index, std::size_t row, bool tracked);
   const model::SeriesRef* Keep(model::SeriesRef series, std::size_t row, bool tracked);
   bool HasRow(std::string_view name, model::LabelView label) const;
+  bool IsOwnNow(const model::SeriesRef& series) const;
 
   model::SampleSink& sink_;
   const model::Labels target_labels_;
@@ -93,11 +98,10 @@ class SeriesCache {
   Collected before_;
   Collected now_;
   std::uint32_t next_ = 0;  // The place in before_ that the next row is likely to have.
-  // Only once a row was not in its likely place: where each row of both stands, by its hash,
-  // and where in now_ each one of before_ is found again.
+  std::vector<std::uint32_t> taken_to_;  // Where in now_ each one of before_ is found again.
+  // Only once a row was not in its likely place: where each row of both stands, by its hash.
   bool is_indexed_ = false;
   std::unordered_multimap<std::size_t, Place> places_;
-  std::vector<std::uint32_t> taken_to_;
 
   std::uint64_t generation_ = 0;
   std::unordered_map<std::string, Own> own_;  // By name and label.

@@ -30,7 +30,7 @@ namespace tocsin::store {
 class Archive final : public model::Querier {
  public:
   // Samples of the journal (what is not yet in chunks), 16 bytes each.
-  static constexpr std::int64_t kMaxJournalSamples = 20'000'000;
+  static constexpr std::int64_t kMaxJournalSamples = 40'000'000;
 
   // Opens `folder`/history.db and reads its labels and its journal.
   // Errors: kNotFound, kPermissionDenied, kIoError, kCorruption; kInvalidArgument for a

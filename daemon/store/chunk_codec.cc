@@ -14,27 +14,30 @@
 namespace tocsin::store {
 namespace {
 
-enum class ValueKind : std::uint8_t { kDecimal = 0, kDecimalDelta = 1, kXor = 2 };
+// How the values are written. kDelta and kXor say the last value, and the way back to the
+// first; the two others that older versions wrote say the first one and the way on.
+enum class ValueKind : std::uint8_t {
+  kDecimal = 0,
+  kDeltaFromFirst = 1,
+  kXorFromFirst = 2,
+  kXor = 3,
+  kDelta = 0x81,
+};
 
-// The byte before the values: two bits of kind, four of exponent, and which value of
-// kDecimalDelta and kXor stands whole.
+// The byte before the values: kind and, of decimals, the exponent.
 struct ValuesHead {
+  static constexpr std::uint8_t kKindMask = 0x83;
+  static constexpr int kExponentShift = 2;
+
   ValueKind kind = ValueKind::kDecimal;
   int exponent = 0;
-  bool from_end = false;  // The last one; the first in chunks that older versions wrote.
 
-  std::uint8_t Byte() const {
-    return static_cast<std::uint8_t>(static_cast<int>(kind) | exponent << kKindBits |
-                                     (from_end ? kFromEnd : 0));
+  char Byte() const {
+    return static_cast<char>(static_cast<int>(kind) | exponent << kExponentShift);
   }
   static ValuesHead Of(std::uint8_t byte) {
-    return {static_cast<ValueKind>(byte & ((1 << kKindBits) - 1)), (byte & ~kFromEnd) >> kKindBits,
-            (byte & kFromEnd) != 0};
+    return {static_cast<ValueKind>(byte & kKindMask), (byte & ~kKindMask) >> kExponentShift};
   }
-
- private:
-  static constexpr int kKindBits = 2;
-  static constexpr int kFromEnd = 0x80;
 };
 
 constexpr std::array<double, 13> kPowersOfTen = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
@@ -105,8 +108,6 @@ bool ToDecimals(const double* values, std::size_t count, Decimals& out) {
   return false;
 }
 
-void PutHead(ValuesHead head, std::string& out) { out.push_back(static_cast<char>(head.Byte())); }
-
 void PutDecimals(const double* values, std::size_t count, const Decimals& decimals, Effort effort,
                  std::string& out) {
   const std::size_t start = out.size();
@@ -117,7 +118,7 @@ void PutDecimals(const double* values, std::size_t count, const Decimals& decima
       PutWord(values[decimals.patched[i]], out);
     }
   };
-  PutHead({ValueKind::kDecimalDelta, decimals.exponent, true}, out);
+  out.push_back(ValuesHead{ValueKind::kDelta, decimals.exponent}.Byte());
   put_patches();
   Integers deltas;
   for (std::size_t i = 1; i < count; ++i) {
@@ -130,7 +131,7 @@ void PutDecimals(const double* values, std::size_t count, const Decimals& decima
   std::string plain;
   plain.reserve(out.size() - start);
   std::swap(out, plain);  // `put_patches` appends to `out`.
-  PutHead({ValueKind::kDecimal, decimals.exponent, false}, out);
+  out.push_back(ValuesHead{ValueKind::kDecimal, decimals.exponent}.Byte());
   put_patches();
   EncodeColumn(ColumnKind::kSigned, decimals.integers.data(), count, out);
   std::swap(out, plain);
@@ -138,7 +139,7 @@ void PutDecimals(const double* values, std::size_t count, const Decimals& decima
 }
 
 void PutXor(const double* values, std::size_t count, std::string& out) {
-  PutHead({ValueKind::kXor, 0, true}, out);
+  out.push_back(ValuesHead{ValueKind::kXor}.Byte());
   PutWord(values[count - 1], out);
   Integers differences;
   for (std::size_t i = 1; i < count; ++i) {
@@ -154,43 +155,48 @@ struct Wanted {
   std::size_t last = 0;
 };
 
-// The wanted ones of `count` values, of which one stands whole and the others are a column
-// of steps from each to the next: back from the last, or on from the first. Newest samples
-// are asked for most.
-template <class On, class Back>
-bool DecodeSteps(ColumnKind kind, ByteReader& reader, std::size_t count, Wanted wanted,
-                 bool from_end, std::int64_t whole, On on, Back back, std::int64_t* values) {
+struct DeltaSteps {
+  static constexpr ColumnKind kColumn = ColumnKind::kSigned;
+  static std::int64_t On(std::int64_t value, std::int64_t step) { return WrappingAdd(value, step); }
+  static std::int64_t Back(std::int64_t value, std::int64_t step) {
+    return WrappingSubtract(value, step);
+  }
+};
+
+struct XorSteps {
+  static constexpr ColumnKind kColumn = ColumnKind::kUnsigned;
+  static std::int64_t On(std::int64_t value, std::int64_t step) { return value ^ step; }
+  static std::int64_t Back(std::int64_t value, std::int64_t step) { return value ^ step; }
+};
+
+// The wanted ones of `count` values, of which the last or the first is `whole` and the
+// others come as a column of steps from each to the next.
+template <class Steps>
+bool DecodeSteps(ByteReader& reader, std::size_t count, Wanted wanted, bool from_first,
+                 std::int64_t whole, std::int64_t* values) {
   Integers steps;
-  const Wanted walked = from_end ? Wanted{wanted.first, count - 1} : Wanted{0, wanted.last - 1};
-  if (!DecodeColumn(kind, reader, count - 1, walked.first, walked.last, steps.data())) return false;
+  const std::size_t before = from_first ? 0 : wanted.first;  // Steps that are not decoded.
+  if (!DecodeColumn(Steps::kColumn, reader, count - 1, before, count - 1, steps.data())) {
+    return false;
+  }
   std::int64_t value = whole;
-  if (from_end) {
-    const std::size_t size = wanted.last - wanted.first;
-    std::size_t step = count - 1 - wanted.first;
-    while (step >= size) value = back(value, steps[--step]);
-    values[step] = value;
-    while (step > 0) {
-      value = back(value, steps[--step]);
-      values[step] = value;
-    }
-    return true;
+  for (std::size_t i = 0; from_first && i + 1 < count; ++i) value = Steps::On(value, steps[i]);
+  std::size_t at = count - 1;
+  for (; at >= wanted.last; --at) value = Steps::Back(value, steps[at - 1 - before]);
+  for (; at > wanted.first; --at) {
+    values[at - wanted.first] = value;
+    value = Steps::Back(value, steps[at - 1 - before]);
   }
-  for (std::size_t i = 0; i < wanted.first; ++i) value = on(value, steps[i]);
   values[0] = value;
-  for (std::size_t i = wanted.first; i + 1 < wanted.last; ++i) {
-    value = on(value, steps[i]);
-    values[i + 1 - wanted.first] = value;
-  }
   return true;
 }
 
-bool DecodeXor(ByteReader& reader, std::size_t count, Wanted wanted, bool from_end,
+bool DecodeXor(ValuesHead head, ByteReader& reader, std::size_t count, Wanted wanted,
                double* values) {
   const auto whole = reader.ReadWord<std::int64_t>();
-  const auto flip = [](std::int64_t word, std::int64_t bits) { return word ^ bits; };
   Integers words;
-  if (!DecodeSteps(ColumnKind::kUnsigned, reader, count, wanted, from_end, whole, flip, flip,
-                   words.data())) {
+  if (!DecodeSteps<XorSteps>(reader, count, wanted, head.kind == ValueKind::kXorFromFirst, whole,
+                             words.data())) {
     return false;
   }
   for (std::size_t i = 0; i < wanted.last - wanted.first; ++i) {
@@ -207,13 +213,13 @@ bool DecodeIntegers(ValuesHead head, ByteReader& reader, std::size_t count, Want
                         integers.data());
   }
   const std::int64_t whole = UnZigZag(reader.Varint());
-  return DecodeSteps(ColumnKind::kSigned, reader, count, wanted, head.from_end, whole, WrappingAdd,
-                     WrappingSubtract, integers.data());
+  return DecodeSteps<DeltaSteps>(reader, count, wanted, head.kind == ValueKind::kDeltaFromFirst,
+                                 whole, integers.data());
 }
 
 bool DecodeDecimals(ValuesHead head, ByteReader& reader, std::size_t count, Wanted wanted,
                     double* values) {
-  if (head.exponent > kMaxExponent || head.kind > ValueKind::kDecimalDelta) return false;
+  if (head.exponent > kMaxExponent) return false;
   const std::size_t patch_count = reader.ReadWord<std::uint8_t>();
   ByteReader patches(reader.Bytes(patch_count * kPatchBytes));
   Integers integers;
@@ -326,9 +332,14 @@ bool DecodeGrid(ByteReader& reader, Grid& grid) {
 // Requires: DecodeTimes() has been read and something is wanted.
 bool DecodeValues(ByteReader& reader, std::size_t count, Wanted wanted, double* values) {
   const auto head = ValuesHead::Of(reader.ReadWord<std::uint8_t>());
-  const bool decoded = head.kind == ValueKind::kXor
-                           ? DecodeXor(reader, count, wanted, head.from_end, values)
-                           : DecodeDecimals(head, reader, count, wanted, values);
+  bool decoded = false;
+  switch (head.kind) {
+    case ValueKind::kDecimal:
+    case ValueKind::kDeltaFromFirst:
+    case ValueKind::kDelta: decoded = DecodeDecimals(head, reader, count, wanted, values); break;
+    case ValueKind::kXorFromFirst:
+    case ValueKind::kXor: decoded = DecodeXor(head, reader, count, wanted, values); break;
+  }
   return decoded && reader.done();
 }
 
@@ -379,11 +390,15 @@ bool ExtendChunk(std::string_view bytes, std::int64_t last_ms, const std::int64_
     return false;
   }
   const auto head = ValuesHead::Of(reader.ReadWord<std::uint8_t>());
-  if (!head.from_end) return false;
-  PutHead(head, out);
-  const bool extended = head.kind == ValueKind::kXor
-                            ? ExtendXor(reader, old_count, values, count, out)
-                            : ExtendDecimals(reader, old_count, head.exponent, values, count, out);
+  out.push_back(head.Byte());
+  bool extended = false;
+  switch (head.kind) {
+    case ValueKind::kXor: extended = ExtendXor(reader, old_count, values, count, out); break;
+    case ValueKind::kDelta:
+      extended = ExtendDecimals(reader, old_count, head.exponent, values, count, out);
+      break;
+    default: break;  // Not of Effort::kQuick.
+  }
   return extended && reader.done();
 }
 

@@ -6,10 +6,11 @@
 //   column of the times' deltas (see bit_column.h): polls at a steady interval
 //     cost no bits, jittered ones the bits of their jitter
 //   kind byte: representation and decimal exponent; patch count; patches
-//   the values: as decimal integers (deltas or as they are, whichever is
-//     smaller) when all of them read back exactly from value = integer / 10^k,
-//     else XOR with the value before. Deltas and XOR begin with the last value, so that
-//     the newest samples, which are asked for most, are read without those before them
+//   the values: as decimal integers (the last one and the deltas between them, or all
+//     as they are, whichever is smaller) when all of them read back exactly from
+//     value = integer / 10^k, else the last one and each one's XOR with the one before.
+//     The last one, so that the newest samples, which are asked for most, are read
+//     without those before them; older versions wrote the first one, which is read too
 //
 // A patch replaces one value by its 64 bits: NaN payloads, staleness markers,
 // infinities and -0 in a series of decimals. Every bit of every double and every
@@ -41,9 +42,9 @@ void EncodeChunk(const std::int64_t* times_ms, const double* values, std::size_t
                  std::string& out, Effort effort = Effort::kSmallest);
 
 // Replaces `out` with `bytes`, an encoding of Effort::kQuick whose last sample is at
-// `last_ms`, and `count` later samples behind it, without decoding it: in a fraction of the
-// time, with about as many bytes. Returns false if they do not fit the encoding as it is,
-// or not into a chunk: decode, and encode all anew.
+// `last_ms`, and `count` (1 or more) later samples behind it, without decoding it: in a
+// fraction of the time, with about as many bytes. Returns false if they do not fit the encoding as
+// it is, or not into a chunk: decode, and encode all anew.
 bool ExtendChunk(std::string_view bytes, std::int64_t last_ms, const std::int64_t* times_ms,
                  const double* values, std::size_t count, std::string& out);
 

@@ -144,7 +144,7 @@ class Head {
     std::int64_t unsaved_chunks = 0;
     std::int64_t unsaved_bytes = 0;
     std::int64_t chunk_bytes = 0;
-    std::int64_t memory_bytes = 0;
+    std::int64_t memory_bytes = 0;  // Of Count() alone: it looks at each series' labels.
     std::int64_t expired_chunks = 0;
     std::int64_t min_ms = 0;
     std::int64_t max_ms = 0;

@@ -30,7 +30,6 @@ void Head::CountSeries(const Series& series, UpkeepResult& result) {
     result.unsaved_bytes += chunk.size;
   }
   result.chunk_bytes += series.chunk_bytes();
-  result.memory_bytes += series.MemoryBytes();
   if (series.memory_from_ms() == kEndOfTime) return;
   result.min_ms = std::min(result.min_ms, series.memory_from_ms());
   result.max_ms = std::max(result.max_ms, series.last_ms());
@@ -44,7 +43,9 @@ Head::UpkeepResult Head::Count() const {
   for (Slot from = 0; from < count; from += kSlice) {
     MutexLock lock(mutex_);
     for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
-      if (slots_[slot] != nullptr) CountSeries(*slots_[slot], result);
+      if (slots_[slot] == nullptr) continue;
+      CountSeries(*slots_[slot], result);
+      result.memory_bytes += slots_[slot]->MemoryBytes();
     }
   }
   if (result.min_ms > result.max_ms) result.min_ms = result.max_ms = 0;

@@ -25,7 +25,7 @@ std::unique_ptr<char[]> CopyBytes(const std::string& bytes) {
 std::size_t RoomFor(std::size_t size) { return (size + 8 + 15) / 16 * 16 - 8; }
 
 // The series of one target shall not all be sealed in the same commit.
-constexpr std::size_t kSealSpread = 16;
+constexpr std::size_t kSealSpread = 32;
 
 void FetchLines(std::string_view bytes) {
   constexpr std::size_t kLineBytes = 64;
@@ -35,12 +35,15 @@ void FetchLines(std::string_view bytes) {
 }
 
 // An encoding that was extended is not quite as small as one made at once: at these
-// counts it is made anew, when there are enough samples to know their nature.
+// counts, and some more by the series, it is made anew, when there are enough samples to
+// know their nature.
 constexpr std::array<std::size_t, 3> kEncodeAnewAt = {16, 48, 128};
 
-bool IsTimeToEncodeAnew(std::size_t before, std::size_t after) {
-  return std::any_of(kEncodeAnewAt.begin(), kEncodeAnewAt.end(),
-                     [&](std::size_t count) { return before < count && count <= after; });
+bool IsTimeToEncodeAnew(std::size_t before, std::size_t after, std::uint64_t history_id) {
+  return std::any_of(kEncodeAnewAt.begin(), kEncodeAnewAt.end(), [&](std::size_t least) {
+    const std::size_t count = least + history_id % (least / 4);
+    return before < count && count <= after;
+  });
 }
 
 }  // namespace
@@ -135,7 +138,7 @@ void Series::CompressTail() {
   GatherTail(columns);
   const std::size_t count = open_count_ + columns.count;
   bool extended = false;
-  if (open_count_ > 0 && !IsTimeToEncodeAnew(open_count_, count)) {
+  if (open_count_ > 0 && !IsTimeToEncodeAnew(open_count_, count, history_id_)) {
     const bool is_far = tail_steps_ms_[0] == 0;
     const std::int64_t encoded_until_ms = is_far ? ChunkLastTime(open_bytes()) : TailTime(0);
     extended = ExtendChunk(open_bytes(), encoded_until_ms, columns.times_ms.data(),

@@ -108,10 +108,38 @@ TEST(MetricBatchTest, SharedLabelsAreThoseOfTheSameNamesAndValuesOnly) {
     for (const char* name : {"a", "b"}) batch.Add(family, {"shop", name}, 1);
   }
   batch.Add(tables, {"shopa", ""}, 1);
-  EXPECT_EQ(Text(batch),
-            TableRow("t", "a") + TableRow("t", "b") +
-                "i{datname=shop,indexname=a,} 1.000000\ni{datname=shop,indexname=b,} 1.000000\n" +
-                TableRow("s", "a") + TableRow("s", "b") + "t{datname=shopa,relname=,} 1.000000\n");
+  const std::string expected =
+      TableRow("t", "a") + TableRow("t", "b") +
+      "i{datname=shop,indexname=a,} 1.000000\ni{datname=shop,indexname=b,} 1.000000\n" +
+      TableRow("s", "a") + TableRow("s", "b") + "t{datname=shopa,relname=,} 1.000000\n";
+  EXPECT_EQ(Text(batch), expected);
+}
+
+// Rows that never share, between rows that may.
+TEST(MetricBatchTest, SharedLabelsSurviveOtherRowsInBetween) {
+  MetricBatch batch;
+  for (int round = 0; round < 2; ++round) {
+    batch.Clear();
+    const auto one = batch.DeclareFamily("one", "", MetricType::kGauge, {"datname", "relname"});
+    const auto times = batch.DeclareFamily("h", "", MetricType::kHistogram, {"datname", "relname"});
+    const auto two = batch.DeclareFamily("two", "", MetricType::kGauge, {"datname", "relname"});
+    const auto bare = batch.DeclareFamily("bare", "", MetricType::kGauge);
+    const double bounds[] = {1};
+    const std::uint64_t counts[] = {1, 0};
+    const std::string_view values[] = {"shop", "\xFF"};
+    batch.Add(one, values, 1);
+    batch.AddHistogram(times, values, {bounds, counts, 1});
+    batch.AddSample(times, "h_created", std::vector<LabelView>{{"datname", "shop"}}, 1);
+    batch.Add(bare, 1);
+    batch.Add(two, values, 1);
+    batch.Add(two, {"shop", "b"}, 1);
+    const std::string mended = "{datname=shop,relname=\xEF\xBF\xBD,";
+    EXPECT_EQ(Text(batch), "one" + mended + "} 1.000000\nh_bucket" + mended +
+                               "le=1,} 1.000000\nh_bucket" + mended + "le=+Inf,} 1.000000\nh_sum" +
+                               mended + "} 1.000000\nh_count" + mended +
+                               "} 1.000000\nh_created{datname=shop,} 1.000000\nbare{} 1.000000\n" +
+                               "two" + mended + "} 1.000000\n" + TableRow("two", "b"));
+  }
 }
 
 TEST(MetricBatchTest, RowsAreSharedAndNumbersAreNot) {

@@ -158,7 +158,35 @@ TEST_F(SeriesCacheTest, AfterAFailedCollectionEveryRowIsLookedUp) {
   Repeat(first, second);
   EXPECT_EQ(Collect(second), (Texts{"a", "b"}));
   EXPECT_FALSE(again_);
+  EXPECT_EQ(new_, 2);
   EXPECT_TRUE(Vanished().empty());
+}
+
+TEST_F(SeriesCacheTest, AfterRefsExpiredEveryRowIsLookedUp) {
+  MetricBatch first;
+  Fill(first, {"a", "b"});
+  Collect(first);
+  Vanished();
+  cache_.Clear();
+  MetricBatch second;
+  Repeat(first, second);
+  EXPECT_EQ(Collect(second), (Texts{"a", "b"}));
+  EXPECT_EQ(new_, 2);
+  EXPECT_TRUE(Vanished().empty()) << "of those that were forgotten nothing is known";
+}
+
+TEST_F(SeriesCacheTest, ARowWithATimeOfItsOwnIsNotEndedNorTakenForRepeated) {
+  MetricBatch first;
+  Fill(first, {"a", "b"});
+  cache_.Begin(&first);
+  EXPECT_TRUE(cache_.Find(0, true).ok());
+  EXPECT_TRUE(cache_.Find(1, false).ok());
+  EXPECT_TRUE(Vanished().empty());
+  MetricBatch second;
+  Repeat(first, second);
+  cache_.Begin(&second);
+  EXPECT_TRUE(cache_.FindAgain().empty());
+  EXPECT_EQ(Vanished(), (Texts{"a"}));
 }
 
 TEST_F(SeriesCacheTest, ARowThatStandsTwiceIsLookedUpEachTime) {
@@ -178,12 +206,30 @@ TEST_F(SeriesCacheTest, ARowThatStandsTwiceIsLookedUpEachTime) {
 }
 
 TEST_F(SeriesCacheTest, ARowOfTheTargetsNameGoesBeforeTheTargetsOwn) {
-  MetricBatch batch;
-  batch.AddGauge("up", "", 1);
-  cache_.Begin(&batch);
-  EXPECT_EQ(cache_.Find(0, true)->seen, SeriesCache::Seen::kFirst);
-  EXPECT_EQ(cache_.FindOwn("up")->seen, SeriesCache::Seen::kAgain);
-  EXPECT_EQ(cache_.FindOwn("pg_up")->seen, SeriesCache::Seen::kFirst);
+  MetricBatch with_up;
+  with_up.AddGauge("up", "", 1);
+  MetricBatch without;
+  without.AddGauge("other", "", 1);
+  const auto collect = [&](const MetricBatch* batch) {
+    cache_.Begin(batch);
+    if (batch != nullptr) {
+      EXPECT_EQ(cache_.Find(0, true)->seen, SeriesCache::Seen::kFirst);
+    }
+    const auto own = cache_.FindOwn("up");
+    EXPECT_EQ(cache_.FindOwn("pg_up")->seen, SeriesCache::Seen::kFirst);
+    std::vector<std::string> vanished;
+    for (const model::SeriesRef& series : cache_.TakeVanished()) {
+      vanished.emplace_back(series.labels.Name());
+    }
+    return std::pair(own->seen == SeriesCache::Seen::kFirst, vanished);
+  };
+  using Outcome = std::pair<bool, Texts>;
+  EXPECT_EQ(collect(&with_up), (Outcome{false, {}}));
+  // From one to the other the series goes on.
+  EXPECT_EQ(collect(nullptr), (Outcome{true, {}}));
+  EXPECT_EQ(collect(&with_up), (Outcome{false, {}}));
+  EXPECT_EQ(collect(&without), (Outcome{true, {}}));
+  EXPECT_EQ(collect(&with_up), (Outcome{false, {"other"}}));
 }
 
 }  // namespace

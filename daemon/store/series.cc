@@ -25,7 +25,7 @@ std::unique_ptr<char[]> CopyBytes(const std::string& bytes) {
 std::size_t RoomFor(std::size_t size) { return (size + 8 + 15) / 16 * 16 - 8; }
 
 // The series of one target shall not all be sealed in the same commit.
-constexpr std::size_t kSealSpread = 32;
+constexpr std::size_t kSealSpread = 16;
 
 void FetchLines(std::string_view bytes) {
   constexpr std::size_t kLineBytes = 64;

@@ -130,9 +130,9 @@ TEST(SeriesTest, ChunksAreFullAndSealedInDifferentCommits) {
       if (!pair.series.chunks().empty()) ++sealed_at[i];
     }
     ASSERT_FALSE(pair.series.chunks().empty());
-    EXPECT_GE(pair.series.chunks().front().samples, kMaxChunkSamples - 40);
+    EXPECT_GE(pair.series.chunks().front().samples, kMaxChunkSamples - 24);
   }
-  for (const int series : sealed_at) EXPECT_LE(series, 8) << "of 64 in one commit";
+  for (const int series : sealed_at) EXPECT_LE(series, 16) << "of 64 in one commit";
 }
 
 TEST(SealedChunksTest, KeepTheirOrder) {

@@ -50,6 +50,7 @@ class ScrapeCollector : public HttpCollector {
     const double left = ToSeconds(context.deadline - context.clock.SteadyNow());
     request.headers.emplace_back("Accept", formats::kScrapeAccept);
     request.headers.emplace_back("X-Prometheus-Scrape-Timeout-Seconds", FormatDouble(left));
+    request.spare = std::move(body_);
     return request;
   }
 
@@ -66,7 +67,9 @@ class ScrapeCollector : public HttpCollector {
   std::shared_ptr<const ScrapeConfig> config_;
   FileSystem& files_;
   model::Labels target_;
-  MetricBatch page_;  // Before relabelling; kept for its memory.
+  // Kept for their memory: a page of many megabytes costs more to be given than to be read.
+  std::string body_;
+  MetricBatch page_;  // Before relabelling.
   formats::RepeatedPage reader_;
 };
 
@@ -90,6 +93,7 @@ Result<> ScrapeCollector::Finish(const CollectContext& /*context*/, HttpExchange
   if (!relabels) options.limits = config_->limits;
   page_.Clear();
   const auto parsed = reader_.Parse(response.body, options, relabels ? page_ : batch);
+  body_ = std::move(exchange.response.body);
   if (!parsed.ok()) return parsed.error();
   if (parsed->label_values_cut > 0) {
     batch.AddNote(std::to_string(parsed->label_values_cut) + " label values were cut to " +

@@ -44,6 +44,7 @@ struct HttpRequest {
   bool ip_fallback = false;       // A name without an address of `ip_family`: the other one.
   Millis time_limit{0};           // Ends it before the deadline; 0: does not.
   std::int64_t max_body_bytes = 10 << 20;
+  std::string spare;  // Memory that the answer's body is received in, instead of new.
   // Set: `body` is a mail, `url` smtp://HOST:PORT or smtps://HOST:PORT; of the rest
   // only `tls` counts.
   std::optional<MailEnvelope> mail;

@@ -64,6 +64,8 @@ HttpTransfer::State::State(HttpRequest request_in, SteadyTime started_at_in, Ste
       user_agent(std::move(user_agent_in)),
       url(curl_url()) {
   static_assert(sizeof error_text >= CURL_ERROR_SIZE);
+  response.body = std::move(request.spare);
+  response.body.clear();
   const bool readable = curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(),
                                      CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
   url_verdict = TakePlace(readable);

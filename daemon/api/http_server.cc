@@ -210,9 +210,11 @@ class HttpServer::Rep {
     if (routed.refusal) return Write(*std::move(routed.refusal), to);
     if (routed.TakesForm(from)) {
       // The form's go before the URL's, as in Prometheus.
-      auto params = ParseForm(body);
-      params.insert(params.end(), routed.request.params.begin(), routed.request.params.end());
-      routed.request.params = std::move(params);
+      Form form = ParseForm(body);
+      auto& params = routed.request.params;
+      form.params.insert(form.params.end(), params.begin(), params.end());
+      params = std::move(form.params);
+      if (!form.error.empty()) routed.request.form_error = std::move(form.error);
     } else {
       routed.request.body = std::move(body);
     }
@@ -226,7 +228,9 @@ class HttpServer::Rep {
     // Not the library's: it takes what follows the last "=" of a parameter for its value.
     const std::size_t mark = from.target.find('?');
     if (mark != from.target.npos) {
-      request.params = ParseForm(std::string_view(from.target).substr(mark + 1));
+      Form form = ParseForm(std::string_view(from.target).substr(mark + 1));
+      request.params = std::move(form.params);
+      request.form_error = std::move(form.error);
     }
     for (const auto& [name, value] : from.headers) request.headers.emplace_back(name, value);
     return request;

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <optional>
 #include <utility>
 
 #include "rules/promql/functions.h"
@@ -15,12 +13,8 @@
 namespace tocsin::promql {
 namespace {
 
-const Operator* FindOperator(const Token& token) {
-  if (token.kind != TokenKind::kOperator) return nullptr;
-  for (const Operator& op : kOperators) {
-    if (op.text == token.word) return &op;
-  }
-  return nullptr;
+bool IsFill(const Token& token) {
+  return token.kind == TokenKind::kKeyword && token.word.starts_with("fill");
 }
 
 }  // namespace
@@ -60,6 +54,12 @@ PositionRange Syntax::Range(int start, int end) const {
 
 void Syntax::Fail(int start, std::string_view message) {
   if (error_.empty()) error_ = ParseErrorText(text_, start, message);
+}
+
+void Syntax::FailAhead(int start, std::string_view message) {
+  const Token& next = Peek();
+  if (next.kind == TokenKind::kError) return Fail(next.start, next.word);
+  Fail(start, message);
 }
 
 void Syntax::StandsOver(Expr& node, const ExprPtr& child) {
@@ -109,7 +109,8 @@ Syntax::NodePtr Syntax::Binary(int minimum_precedence) {
   }
   NodePtr left = Unary();
   while (!failed()) {
-    const Operator* op = FindOperator(Peek());
+    const Token& token = Peek();
+    const Operator* op = token.kind == TokenKind::kOperator ? FindOperator(token.word) : nullptr;
     if (op == nullptr || op->precedence < minimum_precedence) break;
     Take();
     Modifiers modifiers;
@@ -199,6 +200,16 @@ bool Syntax::IsMetricName(const Token& token) const {
   }
 }
 
+bool Syntax::StartsExpression(const Token& token) const {
+  switch (token.kind) {
+    case TokenKind::kNumber:
+    case TokenKind::kDuration:
+    case TokenKind::kString: return true;
+    default: break;
+  }
+  return IsMetricName(token) || token.Is("(") || token.Is("{") || token.Is("+") || token.Is("-");
+}
+
 Syntax::NodePtr Syntax::Number() {
   const Token& token = Take();
   auto node = std::make_shared<NumberLiteral>();
@@ -275,8 +286,8 @@ std::vector<ExprPtr> Syntax::Arguments() {
       Unexpected(aggregation_depth_ > 0 ? "aggregation" : "", "");
       return {};
     }
-    if (Peek().Is(")")) {
-      Fail(comma, "trailing commas not allowed in function call args");
+    if (!StartsExpression(Peek())) {
+      FailAhead(comma, "trailing commas not allowed in function call args");
       return {};
     }
   }
@@ -286,12 +297,6 @@ Syntax::NodePtr Syntax::Aggregation() {
   const Token& name = Take();
   auto node = std::make_shared<AggregateExpr>();
   node->position = Range(name.start, name.end);
-  if (name.Is("limitk") || name.Is("limit_ratio")) {
-    Fail(name.start, fmt::format("{}() is experimental and must be enabled with "
-                                 "--enable-feature=promql-experimental-functions",
-                                 name.word));
-    return nullptr;
-  }
   for (const Aggregator& aggregator : kAggregators) {
     if (aggregator.text == name.word) node->op = aggregator.op;
   }
@@ -305,9 +310,10 @@ Syntax::NodePtr Syntax::Aggregation() {
   std::vector<ExprPtr> arguments = Arguments();
   --aggregation_depth_;
   if (failed()) return nullptr;
-  if (!modifier_first) AggregationModifier(*node);
+  const bool modifier_last = !modifier_first && AggregationModifier(*node);
   if (failed()) return nullptr;
-  return FinishAggregation(std::move(node), std::move(arguments));
+  return FinishAggregation(name, std::move(node), std::move(arguments),
+                           !modifier_first && !modifier_last);
 }
 
 bool Syntax::AggregationModifier(AggregateExpr& node) {
@@ -318,19 +324,30 @@ bool Syntax::AggregationModifier(AggregateExpr& node) {
   return true;
 }
 
-Syntax::NodePtr Syntax::FinishAggregation(std::shared_ptr<AggregateExpr> node,
-                                          std::vector<ExprPtr> arguments) {
+Syntax::NodePtr Syntax::FinishAggregation(const Token& name, std::shared_ptr<AggregateExpr> node,
+                                          std::vector<ExprPtr> arguments, bool looked_ahead) {
   node->position.end = last_end_;
-  if (arguments.empty()) {
-    Fail(node->position.start, "no arguments for aggregate expression provided");
-    return nullptr;
-  }
+  const bool experimental = name.Is("limitk") || name.Is("limit_ratio");
   const std::size_t wanted = TakesParameter(node->op) ? 2 : 1;
-  if (arguments.size() != wanted) {
-    Fail(node->position.start,
-         fmt::format("wrong number of arguments for aggregate expression provided, expected {}, "
-                     "got {}",
-                     wanted, arguments.size()));
+  std::string message;
+  if (arguments.empty()) {
+    message = "no arguments for aggregate expression provided";
+  } else if (experimental) {
+    message = fmt::format(
+        "{}() is experimental and must be enabled with "
+        "--enable-feature=promql-experimental-functions",
+        name.word);
+  } else if (arguments.size() != wanted) {
+    message = fmt::format(
+        "wrong number of arguments for aggregate expression provided, expected {}, got {}", wanted,
+        arguments.size());
+  }
+  if (!message.empty()) {
+    if (looked_ahead) {
+      FailAhead(name.start, message);
+    } else {
+      Fail(name.start, message);
+    }
     return nullptr;
   }
   for (const ExprPtr& argument : arguments) StandsOver(*node, argument);
@@ -347,7 +364,7 @@ bool Syntax::BinaryModifiers(int start, Modifiers& modifiers) {
     modifiers.matching.labels = GroupingLabels();
     if (failed() || !GroupModifier(modifiers)) return false;
   }
-  if (Peek().kind == TokenKind::kKeyword && Peek().word.starts_with("fill")) {
+  if (IsFill(Peek())) {
     Fail(start, "binop fill modifiers are experimental and not enabled");
   }
   return !failed();
@@ -359,7 +376,9 @@ bool Syntax::GroupModifier(Modifiers& modifiers) {
   Take();
   modifiers.matching.card =
       left ? VectorMatching::Card::kManyToOne : VectorMatching::Card::kOneToMany;
-  if (Peek().Is("(")) modifiers.matching.include = GroupingLabels();
+  if (Peek().Is("(") || !(StartsExpression(Peek()) || IsFill(Peek()))) {
+    modifiers.matching.include = GroupingLabels();
+  }
   return !failed();
 }
 

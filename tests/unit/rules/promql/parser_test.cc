@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rules/promql/ast.h"
@@ -99,6 +100,60 @@ TEST(ParserTest, ErrorsNameThePlaceAndWhatWasExpected) {
       {"1m1h", "1:1: parse error: not a valid duration string: \"1m1h\""},
   };
   for (const Case& c : cases) EXPECT_EQ(ErrorOf(c.text), c.error) << c.text;
+}
+
+// Upstream's parser reads one token ahead where a rule may go on, and tells the first of its
+// errors: a token that is none comes before what only its rule would notice.
+TEST(ParserTest, OfSeveralErrorsTheOneThatUpstreamMeetsFirstIsTold) {
+  const std::string no_dollar = "parse error: unexpected character: '$'";
+  const std::string no_arguments = "parse error: no arguments for aggregate expression provided";
+  const std::string trailing = "parse error: trailing commas not allowed in function call args";
+  const std::string experimental = "parse error: experimental duration expression is not enabled";
+  const std::vector<std::pair<std::string_view, std::string>> cases = {
+      {"sum()$", "1:6: " + no_dollar},
+      {"sum(x, y) $", "1:11: " + no_dollar},
+      {"sum() x", "1:1: " + no_arguments},
+      {"sum by (a) ()$", "1:1: " + no_arguments},
+      {"sum() by (a)$", "1:1: " + no_arguments},
+      {"sum(topk()) + rat()$", "1:5: " + no_arguments},
+      {"rat()$", "1:1: parse error: unknown function with name \"rat\" (did you mean \"rate\"?)"},
+      {"limitk()", "1:1: " + no_arguments},
+      {"limitk(1, rat())",
+       "1:11: parse error: unknown function with name \"rat\" (did you mean \"rate\"?)"},
+      {"round(x,", "1:9: parse error: unclosed left parenthesis"},
+      {"round(x,)", "1:8: " + trailing},
+      {"round(x,,1)", "1:8: " + trailing},
+      {"round(x, *1)", "1:8: " + trailing},
+      {"round(x,$)", "1:9: " + no_dollar},
+      {"a + on(x) group_left * b",
+       "1:22: parse error: unexpected <op:*> in grouping opts, expected \"(\""},
+      {"foo[0$", "1:6: " + no_dollar},
+      {"foo[0 + 1m]", "1:5: " + experimental},
+      {"foo[1m + 2m * 3]", "1:10: " + experimental},
+      {"foo[1m * 2 + 3]", "1:5: " + experimental},
+      {"foo[-2^2]", "1:6: " + experimental},
+      {"foo[(5m)]", "1:6: " + experimental},
+      {"foo[5m + ]",
+       "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, "
+       "duration, step(), or range()"},
+      {"foo[5m:1m + ]",
+       "1:13: parse error: unexpected \"]\" in subquery selector, expected number, duration, "
+       "step(), range(), or \"]\""},
+      {"foo[5m:0]", "1:8: parse error: duration must be greater than 0"},
+      {"foo offset -bar",
+       "1:13: parse error: unexpected identifier \"bar\" in offset, expected number, duration, "
+       "step(), or range()"},
+  };
+  for (const auto& [text, error] : cases) EXPECT_EQ(ErrorOf(text), error) << text;
+  EXPECT_EQ(Printed("foo offset -2^2"), "foo offset -2s ^ 2");
+}
+
+TEST(ParserTest, NumbersAreThoseOfGo) {
+  EXPECT_EQ(Printed("1_000.5"), "1000.5");
+  EXPECT_EQ(Printed("0_7 + 0_9"), "7 + 9");
+  for (const char* bad : {"1_ + 2", "0x1_ + 2"}) {
+    EXPECT_NE(ErrorOf(bad).find("invalid syntax"), std::string::npos) << ErrorOf(bad);
+  }
 }
 
 TEST(ParserTest, TypesAreChecked) {

@@ -64,6 +64,22 @@ void Syntax::FailAhead(int start, std::string_view message) {
 
 void Syntax::StandsOver(Expr& node, const ExprPtr& child) {
   node.height = std::max(node.height, child->height + 1);
+  CheckHeight(node, child);
+}
+
+void Syntax::StandsOverOperands(BinaryExpr& node) {
+  node.operand_height = std::max(node.lhs->height, node.rhs->height);
+  if (node.lhs->kind == ExprKind::kBinary) {
+    const auto& before = As<BinaryExpr>(*node.lhs);
+    node.chain = before.chain + 1;
+    node.operand_height = std::max(before.operand_height, node.rhs->height);
+  }
+  node.height = node.operand_height + std::min(node.chain, kChainHeight);
+  CheckHeight(node, node.lhs);
+  CheckHeight(node, node.rhs);
+}
+
+void Syntax::CheckHeight(const Expr& node, const ExprPtr& child) {
   if (node.height <= kMaxExprDepth || failed()) return;
   // What is wrong further down comes first, as upstream, which has no such limit, says it.
   error_ = CheckTypes(const_cast<Expr&>(*child), text_);
@@ -122,10 +138,9 @@ Syntax::NodePtr Syntax::Binary(int minimum_precedence) {
     node->op = op->op;
     node->position = left->position;
     node->position.end = right->position.end;
-    StandsOver(*node, left);
-    StandsOver(*node, right);
     node->lhs = std::move(left);
     node->rhs = std::move(right);
+    StandsOverOperands(*node);
     node->return_bool = modifiers.return_bool;
     node->matching = std::move(modifiers.matching);
     const bool scalars =

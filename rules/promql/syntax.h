@@ -44,6 +44,9 @@ class Syntax {
   void FailAhead(int start, std::string_view message);
   // Records that `node` stands over `child`; fails if that makes it too high.
   void StandsOver(Expr& node, const ExprPtr& child);
+  // The same of a binary operator and its operands.
+  void StandsOverOperands(BinaryExpr& node);
+  void CheckHeight(const Expr& node, const ExprPtr& child);
   void Unexpected(std::string_view context, std::string_view expected);
 
   NodePtr Binary(int minimum_precedence);
@@ -105,7 +108,7 @@ class Syntax {
 
 // Types of operands, arguments and matching clauses. Returns the first error, in
 // the form of Syntax::error(), or an empty text. Fills in what only types decide
-// (BinaryExpr::matching, MatchOp many-to-many).
+// (BinaryExpr::matching, MatchOp many-to-many) and Expr::step_invariant.
 std::string CheckTypes(Expr& expr, std::string_view text);
 
 std::int64_t MillisOf(double seconds);

@@ -330,28 +330,57 @@ TEST(ParserTest, ComparedSideIsWhatAConditionShows) {
   EXPECT_EQ(side("absent(a)"), "none");
 }
 
+// `first`, and `rest` behind it `count` times.
+std::string Repeated(std::string first, std::string_view rest, int count) {
+  for (int i = 0; i < count; ++i) first += rest;
+  return first;
+}
+
+TEST(ParserTest, AChainOfOperatorsMayBeLong) {
+  const std::string chain = Repeated("a", " + a", 200'000);
+  EXPECT_EQ(Printed(chain), chain);
+  const std::string sets = Repeated("a", " or a unless b", 10'000);
+  EXPECT_EQ(Printed(sets), sets);
+  EXPECT_EQ(SelectorsOf(**Parse(chain)).size(), 200'001u);
+  EXPECT_EQ(ComparedSide(*Parse(Repeated("a > 1", " and b", 50'000)))->kind,
+            ExprKind::kVectorSelector);
+  EXPECT_EQ(ErrorOf(Repeated("{}", "-1", 100'000)),
+            "1:1: parse error: vector selector must contain at least one non-empty matcher");
+  EXPECT_EQ(ErrorOf(Repeated("1", "+1", 9999) + "+\"x\""),
+            "1:20001: parse error: binary expression must contain only scalar and instant vector "
+            "types");
+  // A part of it may outlive it.
+  ExprPtr kept = As<BinaryExpr>(**Parse(chain)).lhs;
+  EXPECT_EQ(As<BinaryExpr>(*kept).chain, 199'999);
+  kept.reset();
+}
+
+TEST(ParserTest, OfALongChainTheTreeIsBrokenOverLinesAsLongAsThatIsShort) {
+  const ExprPtr expr = *Parse(Repeated("a", " + a", 30));
+  EXPECT_EQ(PrettyText(*expr).substr(0, 60), std::string(12, ' ') + Repeated("a", " + a", 11) + " + ");
+  EXPECT_TRUE(PrettyText(*expr).ends_with("\n  +\n    a\n+\n  a"));
+  const std::string long_chain = Repeated("a", " + a", 100'000);
+  EXPECT_EQ(PrettyText(**Parse(long_chain)), long_chain);
+}
+
 TEST(ParserTest, HostileInputIsBounded) {
   EXPECT_NE(ErrorOf(std::string(100'000, '(')).find("parse error"), std::string::npos);
+  EXPECT_NE(ErrorOf(std::string(kMaxExprBytes, '(')).find("nested"), std::string::npos);
   EXPECT_NE(ErrorOf(std::string(5000, '(') + "1" + std::string(5000, ')')).find("nested"),
             std::string::npos);
   EXPECT_NE(ErrorOf(std::string(5000, '-') + "a").find("nested"), std::string::npos);
-  // Long to the left, where no parenthesis shows the depth; alone and one in the other.
-  std::string chain = "a";
-  for (int i = 0; i < 100'000; ++i) chain += "-1";
-  EXPECT_NE(ErrorOf(chain).find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf("a[" + std::string(kMaxExprBytes - 2, '(')).find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf("a[" + Repeated("2", "^2", 5000) + "]").find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf("a[" + std::string(kMaxExprBytes - 4, '-') + "]").find("parse error"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf("a offset " + std::string(kMaxExprBytes - 9, '-')).find("parse error"),
+            std::string::npos);
+  // Chains within chains, where each counts.
   std::string chains = "a";
-  for (int i = 0; i < 300; ++i) chains = "(" + chains + "-1-1-1-1)";
+  for (int i = 0; i < 100; ++i) chains = "b-(" + Repeated(chains, "-1", 63) + ")";
   EXPECT_NE(ErrorOf(chains).find("nested"), std::string::npos);
-  std::string subqueries = "a";
-  for (int i = 0; i < 100'000; ++i) subqueries += "[1m:]";
-  EXPECT_NE(ErrorOf(subqueries).find("parse error"), std::string::npos);
-  std::string empty = "{}";
-  for (int i = 0; i < 100'000; ++i) empty += "-1";
-  EXPECT_EQ(ErrorOf(empty),
-            "1:1: parse error: vector selector must contain at least one non-empty matcher");
-  std::string power = "1";
-  for (int i = 0; i < 5000; ++i) power += "^1";
-  EXPECT_NE(ErrorOf(power).find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf(Repeated("a", "[1m:]", 100'000)).find("parse error"), std::string::npos);
+  EXPECT_NE(ErrorOf(Repeated("1", "^1", 5000)).find("nested"), std::string::npos);
   EXPECT_NE(ErrorOf(std::string(kMaxExprBytes + 1, ' ')).find("longer"), std::string::npos);
   EXPECT_EQ(ErrorOf("\"\xff\""), "1:1: parse error: invalid UTF-8 rune");
 }

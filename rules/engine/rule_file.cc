@@ -122,6 +122,15 @@ std::optional<Rule> ReadRule(ConfigReader& reader, const TextPairs& group_labels
   return rule;
 }
 
+// None, if it is not above 0. Of a fraction the whole part, as Go has it.
+int ReadLimit(ConfigReader& reader) {
+  constexpr double kMost = std::numeric_limits<int>::max();
+  const double limit = reader.YamlNumber("limit").value_or(0);
+  if (limit < 0x1p63) return static_cast<int>(std::clamp(limit, -kMost, kMost));
+  reader.Fail("limit", "expected a whole number");
+  return 0;
+}
+
 RuleGroup ReadGroup(ConfigReader& reader, const std::string& file) {
   RuleGroup group;
   group.file = file;
@@ -129,9 +138,7 @@ RuleGroup ReadGroup(ConfigReader& reader, const std::string& file) {
   group.name = reader.RequiredString("name");
   group.interval = reader.Duration("interval", Millis(0));
   group.query_offset = reader.Duration("query_offset", Millis(0));
-  // None, if it is not above 0.
-  group.limit = static_cast<int>(reader.Int("limit", 0, std::numeric_limits<std::int32_t>::min(),
-                                            std::numeric_limits<std::int32_t>::max()));
+  group.limit = ReadLimit(reader);
   const TextPairs labels = ReadTexts(reader, "labels", &group.name);
   auto rules = reader.Maps("rules");
   if (rules.size() > kMaxRulesPerGroup) {

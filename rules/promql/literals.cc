@@ -70,6 +70,47 @@ void AppendEscaped(const Rune& rune, std::string_view bytes, std::string& out) {
 
 }  // namespace
 
+NumberScan ScanNumber(std::string_view text, bool in_series) {
+  std::size_t at = 0;
+  const auto is = [&](std::string_view set) {
+    return at < text.size() && set.find(text[at]) != std::string_view::npos;
+  };
+  const auto accept = [&](std::string_view set) {
+    if (!is(set)) return false;
+    ++at;
+    return true;
+  };
+  std::string_view digits = "0123456789";
+  if (!in_series && accept("0") && accept("xX")) {
+    accept("_");
+    digits = "0123456789abcdefABCDEF";
+  }
+  const bool hexadecimal = digits.size() > 10;
+  accept(".");
+  accept(digits);
+  bool dot = false;
+  bool exponent = false;
+  while (true) {
+    if (accept(".")) {
+      // Fractions of hexadecimal numbers are not in the language.
+      if (dot || accept("_.") || hexadecimal) return {at, false};
+      dot = true;
+    } else if (accept("eE")) {  // Of a hexadecimal number, too, as upstream has it.
+      if (exponent) return {at, false};
+      exponent = true;
+      accept("+-");
+      if (accept("._eE") || at == text.size()) return {at, false};
+    } else if (accept("_")) {
+      if (accept("._eE") || at == text.size()) return {at, false};
+    } else if (!accept(digits)) {
+      break;
+    }
+  }
+  if (at == text.size() || (in_series && text[at] == 'x')) return {at, at > 0};
+  const bool more = text[at] == '_' || std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+  return {at, at > 0 && !more};
+}
+
 Result<double> ParseNumberLiteral(std::string_view text) {
   if (const auto whole = ParseGoInt(text); whole.ok()) return static_cast<double>(*whole);
   const auto value = ParseGoFloat(text);

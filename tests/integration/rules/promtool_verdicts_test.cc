@@ -59,6 +59,59 @@ TEST_P(RuleUnitTestVerdictTest, IsPromtools) {
 INSTANTIATE_TEST_SUITE_P(Promtool, RuleUnitTestVerdictTest,
                          ::testing::ValuesIn(Files("test/*.test.yaml")), NameOf);
 
+// The same verdict of promtool and of ours on a file with this text.
+void ExpectTheSameVerdict(const std::string& command, const std::string& text) {
+  const TemporaryFolder folder;
+  const std::string file = folder.File("rules.yaml");
+  PosixFileSystem files;
+  ASSERT_TRUE(files.WriteAtomically(file, text).ok());
+  const FinishedProcess theirs = RunProgram({"promtool", command, "rules", file});
+  const FinishedProcess ours = RunProgram({TocsinProgram(), command, "rules", file});
+  EXPECT_EQ(ours.status == 0, theirs.status == 0) << text << "\npromtool says:\n"
+                                                  << theirs.output << "\nTocsin says:\n"
+                                                  << ours.output;
+}
+
+// Scalars that YAML's dialects read differently.
+const std::vector<std::string> kScalars = {
+    "5",     "\"5\"", "'5'",   "true", "yes",  "nil",   "~",     "",       "+5",
+    "-5",    ".5",    "5.",    "5.7",  "1e3",  "1e+3",  "1E3",   "1_000",  "1_0.5",
+    "010",   "08",    "0o10",  "0x10", "0x1p4", "0b11", "-0x10", "1:30",   "2001-01-01",
+    ".inf",  "-.inf", "+.Inf", ".nan", "NaN",  "Inf",   "-Inf",  "\"\"",   "|\n    5",
+    "!!int 5", "5s",  "99999999999", "9223372036854775808", "1e400", "[5]", "{}"};
+
+TEST(RuleScalarsVerdictTest, ALimitIsWhatPromtoolTakes) {
+  for (const std::string& scalar : kScalars) {
+    ExpectTheSameVerdict("check", "groups:\n- name: g\n  limit: " + scalar + "\n  rules: []\n");
+  }
+}
+
+// Of a sample: the file passes if the number is what both read.
+TEST(RuleScalarsVerdictTest, AnExpectedValueIsTheNumberThatPromtoolReads) {
+  for (const std::string& scalar : kScalars) {
+    for (const std::string expr : {"5", "8", "10", "16", "1000"}) {
+      ExpectTheSameVerdict("test",
+                           "tests:\n- interval: 1m\n  promql_expr_test:\n  - expr: vector(" + expr +
+                               ")\n    exp_samples:\n    - labels: '{}'\n      value: " + scalar +
+                               "\n");
+    }
+  }
+}
+
+TEST(RuleScalarsVerdictTest, TextsAndDurationsAreWhatPromtoolTakes) {
+  for (const std::string& scalar : kScalars) {
+    ExpectTheSameVerdict("check", "groups:\n- name: g\n  interval: " + scalar + "\n  rules: []\n");
+    ExpectTheSameVerdict("check", "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    for: " +
+                                      scalar + "\n");
+    ExpectTheSameVerdict("check", "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: " + scalar +
+                                      "\n");
+    ExpectTheSameVerdict("check",
+                         "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    labels:\n"
+                         "      a: " +
+                             scalar + "\n");
+  }
+}
+
 // What tests/golden holds Tocsin's templates to.
 TEST(RuleTemplatesVerdictTest, TheGoldenTextsArePromtools) {
   const FinishedProcess theirs = RunProgram(

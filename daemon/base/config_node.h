@@ -115,8 +115,6 @@ class ConfigReader {
   bool Bool(std::string_view key, bool fallback);
   std::int64_t Int(std::string_view key, std::int64_t fallback, std::int64_t min, std::int64_t max);
   double Number(std::string_view key, double fallback, double min, double max);
-  // What Prometheus' YAML library reads as a number (ParseYamlNumber); text in quotes is none.
-  std::optional<double> YamlNumber(std::string_view key);
   Millis Duration(std::string_view key, Millis fallback, Millis min = Millis(0));
   std::int64_t Bytes(std::string_view key, std::int64_t fallback);  // "1GB", "512MiB", "1024".
 

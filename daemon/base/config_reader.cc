@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "daemon/base/config_node.h"
-#include "daemon/base/go_numbers.h"
 #include "daemon/base/text.h"
 
 namespace tocsin {
@@ -141,15 +140,6 @@ double ConfigReader::Number(std::string_view key, double fallback, double min, d
     return fallback;
   }
   return *number;
-}
-
-std::optional<double> ConfigReader::YamlNumber(std::string_view key) {
-  const ConfigNode* value = AskScalar(key);
-  if (!value) return std::nullopt;
-  const auto number = ParseYamlNumber(value->scalar());
-  if (number && !value->quoted()) return number;
-  errors_->Add(*value, ExpectedInstead(number ? "a number without quotes" : "a number", *value));
-  return std::nullopt;
 }
 
 Millis ConfigReader::Duration(std::string_view key, Millis fallback, Millis min) {

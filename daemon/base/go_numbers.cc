@@ -72,9 +72,8 @@ Result<double> ReadFloat(std::string_view digits, bool hex) {
   if (hex && digits.find_first_of("pP") == digits.npos) return InvalidSyntax();
   double value = 0;
   const char* end = digits.data() + digits.size();
-  const auto [at, problem] =
-      std::from_chars(digits.data(), end, value,
-                      hex ? std::chars_format::hex : std::chars_format::general);
+  const auto [at, problem] = std::from_chars(
+      digits.data(), end, value, hex ? std::chars_format::hex : std::chars_format::general);
   if (at != end || problem == std::errc::invalid_argument) return InvalidSyntax();
   if (problem == std::errc()) return value;
   if (IsLarge(digits, hex)) return OutOfRange();

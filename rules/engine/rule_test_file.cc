@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/base/text.h"
+#include "rules/engine/yaml_number.h"
 #include "rules/promql/parser.h"
 
 namespace tocsin::rules {
@@ -68,7 +69,7 @@ void ReadExprTest(ConfigReader& reader, RuleTest& test) {
   for (ConfigReader& sample : reader.Maps("exp_samples")) {
     ExpectedSample expected;
     expected.labels = ReadMetric(sample, "labels");
-    expected.value = sample.YamlNumber("value").value_or(0);
+    expected.value = ReadYamlNumber(sample, "value").value_or(0);
     if (sample.Has("histogram")) sample.Fail("histogram", "native histograms are not supported");
     sample.Finish();
     expectation.samples.push_back(std::move(expected));
@@ -91,7 +92,8 @@ RuleTest ReadTest(ConfigReader& reader, Millis evaluation_interval) {
   RuleTest test;
   test.line = reader.node().line();
   test.name = reader.String("name");
-  test.interval = reader.Duration("interval", evaluation_interval, Millis(1));
+  test.interval = reader.Duration("interval", Millis(0));
+  if (test.interval == Millis(0)) test.interval = evaluation_interval;
   test.start = ReadStart(reader);
   for (ConfigReader& series : reader.Maps("input_series")) ReadSeries(series, test);
   for (ConfigReader& alert : reader.Maps("alert_rule_test")) ReadAlertTest(alert, test);
@@ -141,8 +143,8 @@ Result<RuleTestFile> LoadRuleTestFile(const std::string& file, FileSystem& files
     if (paths.empty()) out.unmatched.push_back(pattern);
     rules.files.insert(rules.files.end(), paths.begin(), paths.end());
   }
-  out.evaluation_interval =
-      reader.Duration("evaluation_interval", std::chrono::minutes(1), Millis(1));
+  out.evaluation_interval = reader.Duration("evaluation_interval", Millis(0));
+  if (out.evaluation_interval == Millis(0)) out.evaluation_interval = std::chrono::minutes(1);
   rules.interval = out.evaluation_interval;
   out.fuzzy_compare = reader.Bool("fuzzy_compare", false);
   const auto order = reader.Strings("group_eval_order");

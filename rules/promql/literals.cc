@@ -95,7 +95,7 @@ NumberScan ScanNumber(std::string_view text, bool in_series) {
       // Fractions of hexadecimal numbers are not in the language.
       if (dot || accept("_.") || hexadecimal) return {at, false};
       dot = true;
-    } else if (accept("eE")) {  // Of a hexadecimal number, too, as upstream has it.
+    } else if (!hexadecimal && accept("eE")) {
       if (exponent) return {at, false};
       exponent = true;
       accept("+-");

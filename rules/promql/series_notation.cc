@@ -48,10 +48,10 @@ class Sequence {
   Sequence(std::string_view text, std::size_t from) : text_(text), at_(from) { Advance(); }
 
   Result<std::vector<SequenceValue>> Read() {
+    if (next_.kind != TokenKind::kEnd && !TakeIf(" ")) return UnexpectedValue("");
     while (next_.kind != TokenKind::kEnd) {
-      if (!TakeIf(" ")) return Unexpected("");
-      if (next_.kind == TokenKind::kEnd) break;
       TOCSIN_RETURN_IF_ERROR(Item());
+      if (next_.kind != TokenKind::kEnd && !TakeIf(" ")) return Unexpected("");
     }
     return std::move(values_);
   }
@@ -62,12 +62,14 @@ class Sequence {
     return {ErrorCode::kInvalidArgument,
             fmt::format("{}:{}: parse error: {}", line, column, message)};
   }
-  // Of the next token; a lexer's error as it is.
-  Error Unexpected(std::string_view expected) const {
+  // Of the next token; a lexer's error as it is. Between items, where upstream's grammar
+  // could end, it knows no context.
+  Error Unexpected(std::string_view where) const {
     if (next_.kind == TokenKind::kError) return At(next_.start, next_.word);
-    std::string message = fmt::format("unexpected {} in series values", Describe(next_));
-    if (!expected.empty()) message += fmt::format(", expected {}", expected);
-    return At(next_.start, message);
+    return At(next_.start, fmt::format("unexpected {}{}", Describe(next_), where));
+  }
+  Error UnexpectedValue(std::string_view expected) const {
+    return Unexpected(" in series values" + std::string(expected));
   }
 
   void Emit(TokenKind kind, std::size_t size) {
@@ -77,7 +79,10 @@ class Sequence {
     at_ += size;
   }
   void Fail(std::string message) {
-    next_ = {TokenKind::kError, {}, std::move(message), static_cast<int>(at_),
+    next_ = {TokenKind::kError,
+             {},
+             std::move(message),
+             static_cast<int>(at_),
              static_cast<int>(text_.size())};
   }
   void Advance();
@@ -146,16 +151,18 @@ Result<> Sequence::Item() {
   }
   double value = 0;
   if (next_.kind == TokenKind::kIdentifier) {
-    if (next_.text != "stale") return Unexpected("number or \"stale\"");
+    if (next_.text != "stale") return UnexpectedValue(", expected number or \"stale\"");
     value = model::StaleMarker();
     Advance();
   } else {
+    const bool begins = next_.kind == TokenKind::kNumber || next_.Is("+") || next_.Is("-");
+    if (!begins) return Unexpected("");
     TOCSIN_ASSIGN_OR_RETURN(value, Number());
   }
   double step = 0;
   if (next_.Is("+") || next_.Is("-")) {
     TOCSIN_ASSIGN_OR_RETURN(step, Number());
-    if (!next_.Is("x")) return Unexpected("");
+    if (!next_.Is("x")) return UnexpectedValue("");
   }
   if (!TakeIf("x")) return Append(start, {value, false}, 0, 1);
   TOCSIN_ASSIGN_OR_RETURN(const std::int64_t times, Times());
@@ -166,7 +173,7 @@ Result<> Sequence::Item() {
 Result<double> Sequence::Number() {
   const double sign = next_.Is("-") ? -1 : 1;
   if (next_.Is("-") || next_.Is("+")) Advance();
-  if (next_.kind != TokenKind::kNumber) return Unexpected("");
+  if (next_.kind != TokenKind::kNumber) return UnexpectedValue("");
   const auto value = ParseNumberLiteral(next_.text);
   if (!value.ok()) return At(next_.start, value.error().message);
   Advance();
@@ -175,7 +182,7 @@ Result<double> Sequence::Number() {
 
 // Behind "x". Bounded so that one more can be counted.
 Result<std::int64_t> Sequence::Times() {
-  if (next_.kind != TokenKind::kNumber) return Unexpected("");
+  if (next_.kind != TokenKind::kNumber) return UnexpectedValue("");
   const std::string_view text = next_.text;
   std::uint64_t count = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), count);

@@ -30,8 +30,9 @@ TEST(GoNumbersTest, FloatsAreDecimalOrHexadecimal) {
   EXPECT_TRUE(std::isnan(*ParseGoFloat("nAn")));
   EXPECT_TRUE(std::signbit(*ParseGoFloat("-0")));
   // A hexadecimal float has an exponent; no NaN has a sign.
-  for (const char* bad : {"", "+", ".", "1e", "1e+", "0x10", "0x", "0xp1", "0x1p", "+nan", "infin",
-                          "1 ", " 1", "--1", "0x-1p1", "abc", "e5", "1.2.3", "0b1", "1p4"}) {
+  for (const char* bad :
+       {"",      "+",  ".",  "1e",  "1e+",    "0x10", "0x", "0xp1",  "0x1p", "+nan",
+        "infin", "1 ", " 1", "--1", "0x-1p1", "abc",  "e5", "1.2.3", "0b1",  "1p4"}) {
     EXPECT_EQ(FloatError(bad), "invalid syntax") << bad;
   }
 }
@@ -73,19 +74,20 @@ TEST(GoNumbersTest, IntegersSayTheirBase) {
 }
 
 TEST(GoNumbersTest, PlainYamlScalarsMayBeNumbers) {
-  for (const auto& [text, value] : std::vector<std::pair<const char*, double>>{{"5", 5},
-                                                                               {"+5", 5},
-                                                                               {"010", 8},
-                                                                               {"0o10", 8},
-                                                                               {"0x10", 16},
-                                                                               {"0b11", 3},
-                                                                               {"1_000", 1000},
-                                                                               {"1e3", 1000},
-                                                                               {"5.7", 5.7},
-                                                                               {".5", 0.5},
-                                                                               {"-.INF", -kInfinity},
-                                                                               {"+.inf", kInfinity},
-                                                                               {"08", 8}}) {
+  for (const auto& [text, value] :
+       std::vector<std::pair<const char*, double>>{{"5", 5},
+                                                   {"+5", 5},
+                                                   {"010", 8},
+                                                   {"0o10", 8},
+                                                   {"0x10", 16},
+                                                   {"0b11", 3},
+                                                   {"1_000", 1000},
+                                                   {"1e3", 1000},
+                                                   {"5.7", 5.7},
+                                                   {".5", 0.5},
+                                                   {"-.INF", -kInfinity},
+                                                   {"+.inf", kInfinity},
+                                                   {"08", 8}}) {
     EXPECT_EQ(ParseYamlNumber(text), value) << text;
   }
   EXPECT_TRUE(std::isnan(*ParseYamlNumber(".NaN")));

@@ -50,11 +50,10 @@ TEST(SeriesNotationTest, ErrorsNameTheColumn) {
            {"1+2", "1:6: " + unexpected + "end of input in series values"},
            {"1+2 3", "1:6: " + unexpected + "\" \" in series values"},
            {"1 + 2", "1:6: " + unexpected + "\" \" in series values"},
-           {"1 -stale",
-            "1:6: " + unexpected + "identifier \"stale\" in series values"},
-           {"1 sum", "1:5: " + unexpected + "<aggr:sum> in series values"},
-           {"_ x3", "1:5: " + unexpected + "\"x\" in series values"},
-           {"__", "1:4: " + unexpected + "\"_\" in series values"},
+           {"1 -stale", "1:6: " + unexpected + "identifier \"stale\" in series values"},
+           {"1 sum", "1:5: " + unexpected + "<aggr:sum>"},
+           {"_ x3", "1:5: " + unexpected + "\"x\""},
+           {"__", "1:4: " + unexpected + "\"_\""},
            {"1x-3", "1:5: " + unexpected + "<op:-> in series values"},
            {"1x1e2",
             "1:5: parse error: invalid repetition in series values: strconv.ParseUint: parsing "
@@ -62,9 +61,11 @@ TEST(SeriesNotationTest, ErrorsNameTheColumn) {
            {"1x99999999999999999999",
             "1:5: parse error: invalid repetition in series values: strconv.ParseUint: parsing "
             "\"99999999999999999999\": value out of range"},
+           {"1.2.3", "1:3: parse error: bad number syntax: \"1.2.\""},
            {"1 5m", "1:5: parse error: bad number syntax: \"5\""},
-           {"1 1e999", "1:5: parse error: error parsing number: strconv.ParseFloat: parsing "
-                       "\"1e999\": value out of range"},
+           {"1 1e999",
+            "1:5: parse error: error parsing number: strconv.ParseFloat: parsing "
+            "\"1e999\": value out of range"},
            {"1 ?", "1:5: parse error: unexpected character in series sequence: '?'"},
            {"{a=\"b\"} 1", "1:3: parse error: unexpected character in series sequence: '{'"}}) {
     EXPECT_EQ(Shown(text), error) << text;
@@ -96,6 +97,7 @@ TEST(SeriesNotationTest, SeriesCarryTheirLabels) {
   EXPECT_EQ(unequal.error().message,
             "1:4: parse error: unexpected <op:=~> in label set, expected \"=\"");
   EXPECT_FALSE(ParseSeriesDescription("m{a=\"b\" 1").ok());
+  EXPECT_FALSE(ParseSeriesDescription("m{a=\"b\",a=\"c\"} 1").ok());
 }
 
 }  // namespace

@@ -74,6 +74,10 @@ void Syntax::StandsOverOperands(BinaryExpr& node) {
     node.chain = before.chain + 1;
     node.operand_height = std::max(before.operand_height, node.rhs->height);
   }
+  if (node.chain > kMaxExprChain) {
+    return Fail(node.position.start,
+                fmt::format("expression has more than {} operators in a row", kMaxExprChain));
+  }
   node.height = node.operand_height + std::min(node.chain, kChainHeight);
   CheckHeight(node, node.lhs);
   CheckHeight(node, node.rhs);
@@ -412,7 +416,8 @@ std::vector<std::string> Syntax::GroupingLabels() {
         Fail(token.start, "invalid label name for grouping: " + GoQuote(labels.back()));
         return {};
       }
-    } else if (IsMetricName(token) || token.kind == TokenKind::kKeyword || token.Is("atan2")) {
+    } else if (!token.Is("without") &&  // Alone among the language's words.
+               (IsMetricName(token) || token.kind == TokenKind::kKeyword || token.Is("atan2"))) {
       labels.emplace_back(token.text);
     } else {
       Unexpected("grouping opts", "label");

@@ -106,7 +106,7 @@ TEST_F(EngineTest, ALongChainOfOperatorsIsEvaluatedFromTheLeft) {
     return all;
   };
   using Values = std::vector<double>;
-  for (const int count : {31, 32, 33, 63, 64, 65, 5000}) {
+  for (const int count : {32, 33, 64, 65, 2000}) {
     const double times = count + 1;
     EXPECT_EQ(values(Repeated("m", " + m", count)),
               (Values{4 * times, 5 * times, 40 * times, 50 * times}));

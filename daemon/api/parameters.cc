@@ -60,6 +60,21 @@ std::string CannotConvert(std::string_view function, std::string_view text, std:
   return fmt::format("strconv.{}: parsing {}: {}", function, promql::GoQuote(text), why);
 }
 
+// RFC 3339 as Go's time.Parse takes it: an hour may have one digit and a fraction a comma,
+// but "T" and "Z" are capitals and no second is the 60th.
+Result<WallTime> ParseGoTime(std::string_view text) {
+  constexpr std::size_t kHour = 11;
+  constexpr std::size_t kSecond = 17;
+  std::string plain(text);
+  if (plain.size() > kHour + 1 && plain[kHour + 1] == ':') plain.insert(kHour, "0");
+  if (plain.size() > kSecond + 2 && plain[kSecond + 2] == ',') plain[kSecond + 2] = '.';
+  if (plain.find_first_of("tz") != plain.npos ||
+      std::string_view(plain).substr(std::min(kSecond, plain.size()), 2) == "60") {
+    return Invalid("no time");
+  }
+  return ParseTime(plain);
+}
+
 // Reads "20_" from the start of `text`, which follows an underscore, as U+0020.
 bool ReadEscapedRune(std::string_view& text, std::string& out) {
   constexpr std::size_t kMaxHexDigits = 5;  // As upstream, though runes may have six.
@@ -137,7 +152,7 @@ Result<std::int64_t> ParseApiTime(std::string_view text) {
     const double fraction = std::modf(*seconds, &whole);
     return static_cast<std::int64_t>(whole) * 1000 + std::llround(fraction * 1000);
   }
-  if (const auto time = ParseTime(text); time.ok()) return ToUnixMillis(*time);
+  if (const auto time = ParseGoTime(text); time.ok()) return ToUnixMillis(*time);
   if (text == kEarliest) return kEarliestMillis;
   if (text == kLatest) return kLatestMillis;
   return Invalid("cannot parse " + promql::GoQuote(text) + " to a valid timestamp");
@@ -219,8 +234,7 @@ Result<bool> ParseApiBool(std::string_view text) {
 std::string NotANumber(std::string_view function, std::string_view text) {
   std::string_view digits = text;
   if (!digits.empty() && (digits[0] == '+' || digits[0] == '-')) digits.remove_prefix(1);
-  const bool is_number =
-      !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  const bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
   return CannotConvert(function, text, is_number ? "value out of range" : "invalid syntax");
 }
 

@@ -17,9 +17,12 @@ TEST(ParametersTest, TimesAreUnixSecondsOrRfc3339) {
   EXPECT_EQ(*ParseApiTime("-1.5"), -1500);
   EXPECT_EQ(*ParseApiTime("0"), 0);
   EXPECT_EQ(*ParseApiTime("2015-07-01T20:10:51.781Z"), 1435781451781);
+  EXPECT_EQ(*ParseApiTime("2015-07-01T4:10:51,781+02:00"), 1435716651781);
   EXPECT_EQ(*ParseApiTime("1_0.5"), 10'500);
   EXPECT_EQ(*ParseApiTime("0x10p0"), 16'000);
-  for (const char* bad : {"", "yesterday", "NaN", "1e300", "2015-07-01", "0x10", "1__0"}) {
+  for (const char* bad :
+       {"", "yesterday", "NaN", "1e300", "2015-07-01", "0x10", "1__0", "2015-07-01t20:10:51Z",
+        "2015-07-01T20:10:51z", "2015-07-01T20:10:60Z", "2015-07-01T"}) {
     EXPECT_FALSE(ParseApiTime(bad).ok()) << bad;
   }
   EXPECT_EQ(ParseApiTime("a\tb").error().message, "cannot parse \"a\\tb\" to a valid timestamp");

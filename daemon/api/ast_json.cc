@@ -1,6 +1,8 @@
 #include "daemon/api/ast_json.h"
 
+#include <deque>
 #include <string_view>
+#include <vector>
 
 #include "daemon/api/json_text.h"
 #include "rules/promql/functions.h"
@@ -89,9 +91,8 @@ void AddAggregate(const promql::AggregateExpr& aggregate, ObjectWriter& object) 
   object.Bool("without", aggregate.without);
 }
 
-void AddBinary(const promql::BinaryExpr& binary, ObjectWriter& object) {
-  object.Bool("bool", binary.return_bool);
-  object.Node("lhs", binary.lhs);
+// All but what stands left of the operator.
+void AddRightSide(const promql::BinaryExpr& binary, ObjectWriter& object) {
   if (binary.matching) {
     ObjectWriter matching(object.Key("matching"));
     matching.Text("card", promql::CardText(binary.matching->card));
@@ -109,6 +110,21 @@ void AddBinary(const promql::BinaryExpr& binary, ObjectWriter& object) {
   object.Text("op", promql::BinaryOpText(binary.op));
   object.Node("rhs", binary.rhs);
   object.Text("type", "binaryExpr");
+}
+
+// Opens the objects of a chain one in the other, and closes them from the innermost on.
+void AppendChain(const promql::BinaryExpr& top, std::string& out) {
+  const std::vector<const promql::BinaryExpr*> chain = promql::ChainOf(top);
+  std::deque<ObjectWriter> objects;
+  for (const promql::BinaryExpr* node : chain) {
+    objects.emplace_back(out).Bool("bool", node->return_bool);
+    objects.back().Key("lhs");
+  }
+  AppendExprJson(*chain.back()->lhs, out);
+  for (auto node = chain.rbegin(); node != chain.rend(); ++node) {
+    AddRightSide(**node, objects.back());
+    objects.pop_back();
+  }
 }
 
 void AddCall(const promql::CallExpr& call, ObjectWriter& object) {
@@ -160,6 +176,9 @@ void AddSubquery(const promql::SubqueryExpr& subquery, ObjectWriter& object) {
 }  // namespace
 
 void AppendExprJson(const Expr& expr, std::string& out) {
+  if (expr.kind == promql::ExprKind::kBinary) {
+    return AppendChain(As<promql::BinaryExpr>(expr), out);
+  }
   ObjectWriter object(out);
   switch (expr.kind) {
     case promql::ExprKind::kNumber:
@@ -186,7 +205,7 @@ void AppendExprJson(const Expr& expr, std::string& out) {
       object.Text("type", "unaryExpr");
       break;
     }
-    case promql::ExprKind::kBinary: AddBinary(As<promql::BinaryExpr>(expr), object); break;
+    case promql::ExprKind::kBinary: break;
     case promql::ExprKind::kAggregate: AddAggregate(As<promql::AggregateExpr>(expr), object); break;
     case promql::ExprKind::kCall: AddCall(As<promql::CallExpr>(expr), object); break;
     case promql::ExprKind::kParen:

@@ -70,7 +70,7 @@ bool PathFits(std::string_view pattern, std::string_view path,
   while (!pattern.empty() && !path.empty()) {
     const std::string_view wanted = TakeSegment(pattern);
     const std::string_view segment = TakeSegment(path);
-    if (wanted.starts_with("/{")) {
+    if (wanted.starts_with("/{") && segment.size() > 1) {
       found.emplace_back(wanted.substr(2, wanted.size() - 3), segment.substr(1));
     } else if (wanted != segment) {
       return false;

@@ -16,6 +16,9 @@ struct Request {
   // Of the query string and of a form body, in order.
   std::vector<std::pair<std::string, std::string>> params;
   std::vector<std::pair<std::string, std::string>> headers;
+  // What is wrong with a query string or a form of which only parts are in `params`, as
+  // Go says it: `invalid URL escape "%zz"`. Few endpoints mind.
+  std::string form_error;
   std::string body;  // Empty for forms: those are in `params`.
 
   // The first value of a parameter.
@@ -25,9 +28,13 @@ struct Request {
   std::string Header(std::string_view name) const;
 };
 
-// The parameters of a query string or a form, in order: a name ends at its first "=",
-// "+" is a space, and a "%" that begins no escape stands for itself.
-std::vector<std::pair<std::string, std::string>> ParseForm(std::string_view text);
+// A query string or a form as Go's url.ParseQuery reads it: a name ends at its first "=",
+// "+" is a space. A parameter with a ";" or a broken escape is left out.
+struct Form {
+  std::vector<std::pair<std::string, std::string>> params;  // In order.
+  std::string error;  // Of what was left out; empty if nothing was.
+};
+Form ParseForm(std::string_view text);
 
 struct Response {
   int status = 200;

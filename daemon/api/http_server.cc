@@ -4,7 +4,9 @@
 #include <httplib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -18,6 +20,7 @@
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
 #include "daemon/base/internet_date.h"
+#include "daemon/base/text.h"
 
 namespace tocsin::api {
 namespace {
@@ -43,8 +46,63 @@ std::string AllowedMethods(std::string_view methods, bool with_options) {
   return text;
 }
 
+// The target of a request without empty segments, "." and "..", as Go's ServeMux redirects.
+std::string CleanTarget(std::string_view target) {
+  const std::size_t end = std::min(target.find('?'), target.size());
+  std::string_view rest = target.substr(0, end);
+  const bool folder = rest.ends_with('/');
+  std::string path;
+  while (!rest.empty()) {
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    const std::string_view segment = rest.substr(0, slash);
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+    if (segment == "..") {
+      path.resize(path.empty() ? 0 : path.rfind('/'));
+    } else if (!segment.empty() && segment != ".") {
+      path += '/';
+      path += segment;
+    }
+  }
+  if (folder || path.empty()) path += '/';
+  return path + std::string(target.substr(end));
+}
+
+bool HasBrokenEscape(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  for (std::size_t at = 0; (at = path.find('%', at)) != path.npos; ++at) {
+    const auto is_hex = [&](std::size_t i) {
+      return i < path.size() && std::isxdigit(static_cast<unsigned char>(path[i])) != 0;
+    };
+    if (!is_hex(at + 1) || !is_hex(at + 2)) return true;
+  }
+  return false;
+}
+
+// As Go's http.Redirect: with a page for those who read it.
+Response Moved(const std::string& method, const std::string& to) {
+  Response response{301, "", "", {{"Location", to}}};
+  if (method != "GET" && method != "HEAD") return response;
+  response.content_type = "text/html; charset=utf-8";
+  std::string escaped;
+  for (const char c : to) {
+    switch (c) {
+      case '&': escaped += "&amp;"; break;
+      case '<': escaped += "&lt;"; break;
+      case '>': escaped += "&gt;"; break;
+      case '"': escaped += "&#34;"; break;
+      case '\'': escaped += "&#39;"; break;
+      default: escaped += c;
+    }
+  }
+  response.body = "<a href=\"" + escaped + "\">Moved Permanently</a>.\n\n";
+  return response;
+}
+
 bool IsForm(const httplib::Request& request) {
-  return request.get_header_value("Content-Type").starts_with("application/x-www-form-urlencoded");
+  std::string type = request.get_header_value("Content-Type");
+  type.resize(std::min(type.find(';'), type.size()));
+  for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return TrimSpace(type) == "application/x-www-form-urlencoded";
 }
 
 }  // namespace
@@ -108,6 +166,11 @@ class HttpServer::Rep {
             CloseBehind(response);
             return httplib::Server::HandlerResponse::Handled;
           }
+          if (HasBrokenEscape(request.target)) {
+            Write({400, "text/plain; charset=utf-8", "400 Bad Request", {}}, response);
+            CloseBehind(response);
+            return httplib::Server::HandlerResponse::Handled;
+          }
           // The library reads such forms with std::regex, and counts no part's head.
           if (request.is_multipart_form_data()) {
             Write(PlainError(415,
@@ -155,7 +218,7 @@ class HttpServer::Rep {
   Routed Route(const httplib::Request& from) {
     Routed routed{HeadOf(from), {}, {}};
     routed.match = FindEndpoint(routed.request);
-    routed.refusal = Refuse(routed.request, routed.match);
+    routed.refusal = Refuse(routed.request, routed.match, from.target);
     return routed;
   }
 
@@ -210,9 +273,11 @@ class HttpServer::Rep {
     if (routed.refusal) return Write(*std::move(routed.refusal), to);
     if (routed.TakesForm(from)) {
       // The form's go before the URL's, as in Prometheus.
-      auto params = ParseForm(body);
-      params.insert(params.end(), routed.request.params.begin(), routed.request.params.end());
-      routed.request.params = std::move(params);
+      Form form = ParseForm(body);
+      auto& params = routed.request.params;
+      form.params.insert(form.params.end(), params.begin(), params.end());
+      params = std::move(form.params);
+      if (!form.error.empty()) routed.request.form_error = std::move(form.error);
     } else {
       routed.request.body = std::move(body);
     }
@@ -226,7 +291,9 @@ class HttpServer::Rep {
     // Not the library's: it takes what follows the last "=" of a parameter for its value.
     const std::size_t mark = from.target.find('?');
     if (mark != from.target.npos) {
-      request.params = ParseForm(std::string_view(from.target).substr(mark + 1));
+      Form form = ParseForm(std::string_view(from.target).substr(mark + 1));
+      request.params = std::move(form.params);
+      request.form_error = std::move(form.error);
     }
     for (const auto& [name, value] : from.headers) request.headers.emplace_back(name, value);
     return request;
@@ -241,7 +308,8 @@ class HttpServer::Rep {
   }
 
   // The answer to who may not ask, or asks for what is not there.
-  std::optional<Response> Refuse(const Request& request, const Match& match) {
+  std::optional<Response> Refuse(const Request& request, const Match& match,
+                                 const std::string& target) {
     const bool open = match.endpoint && match.endpoint->open;
     if (!open && !authorization_.Allows(request.Header("Authorization"))) {
       Response response = PlainError(401, "Unauthorized");
@@ -252,6 +320,9 @@ class HttpServer::Rep {
     if (of_api && request.method == "OPTIONS") return Response{204, "", "", {}};
     const bool of_alertmanager = request.path.starts_with(kAlertmanagerPrefix);
     if (!match.endpoint) {
+      if (std::string clean = CleanTarget(target); clean != target) {
+        return Moved(request.method, clean);
+      }
       return of_alertmanager ? AlertmanagerNotFound(request.path)
                              : PlainError(404, "404 page not found");
     }

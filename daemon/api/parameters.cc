@@ -1,10 +1,15 @@
 #include "daemon/api/parameters.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "daemon/api/json_text.h"
+#include "daemon/base/go_numbers.h"
 #include "daemon/base/text.h"
+#include "rules/promql/lexer.h"
 #include "rules/promql/parser.h"
 #include "rules/promql/utf8.h"
 
@@ -29,25 +34,50 @@ int HexDigit(char c) {
   return -1;
 }
 
-std::string DecodeFormText(std::string_view text) {
+// Nothing for a "%" that begins no escape; `error` then says so, if it is the first.
+std::optional<std::string> DecodeFormText(std::string_view text, std::string& error) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
-    const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
+    if (text[i] != '%') {
       out += text[i] == '+' ? ' ' : text[i];
+      continue;
     }
+    const int high = i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
+    const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
+    if (low < 0) {
+      if (error.empty()) error = "invalid URL escape " + promql::GoQuote(text.substr(i, 3));
+      return std::nullopt;
+    }
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
   }
   return out;
 }
 
+// How Go's strconv words what it refuses.
+std::string CannotConvert(std::string_view function, std::string_view text, std::string_view why) {
+  return fmt::format("strconv.{}: parsing {}: {}", function, promql::GoQuote(text), why);
+}
+
+// RFC 3339 as Go's time.Parse takes it: an hour may have one digit and a fraction a comma,
+// but "T" and "Z" are capitals and no second is the 60th.
+Result<WallTime> ParseGoTime(std::string_view text) {
+  constexpr std::size_t kHour = 11;
+  constexpr std::size_t kSecond = 17;
+  std::string plain(text);
+  if (plain.size() > kHour + 1 && plain[kHour + 1] == ':') plain.insert(kHour, "0");
+  if (plain.size() > kSecond + 2 && plain[kSecond + 2] == ',') plain[kSecond + 2] = '.';
+  if (plain.find_first_of("tz") != plain.npos ||
+      std::string_view(plain).substr(std::min(kSecond, plain.size()), 2) == "60") {
+    return Invalid("no time");
+  }
+  return ParseTime(plain);
+}
+
 // Reads "20_" from the start of `text`, which follows an underscore, as U+0020.
 bool ReadEscapedRune(std::string_view& text, std::string& out) {
-  constexpr std::size_t kMaxHexDigits = 6;
+  constexpr std::size_t kMaxHexDigits = 5;  // As upstream, though runes may have six.
   const std::size_t end = text.find('_');
   if (end == text.npos || end > kMaxHexDigits) return false;
   std::uint32_t rune = 0;
@@ -64,19 +94,24 @@ bool ReadEscapedRune(std::string_view& text, std::string& out) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> ParseForm(std::string_view text) {
-  std::vector<std::pair<std::string, std::string>> params;
+Form ParseForm(std::string_view text) {
+  Form form;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('&'), text.size());
     const std::string_view pair = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    std::string name = DecodeFormText(pair.substr(0, equals));
     if (pair.empty()) continue;
-    params.emplace_back(std::move(name),
-                        DecodeFormText(pair.substr(std::min(equals + 1, pair.size()))));
+    if (pair.find(';') != pair.npos) {
+      form.error = "invalid semicolon separator in query";
+      continue;
+    }
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    auto name = DecodeFormText(pair.substr(0, equals), form.error);
+    if (!name) continue;
+    auto value = DecodeFormText(pair.substr(std::min(equals + 1, pair.size())), form.error);
+    if (value) form.params.emplace_back(*std::move(name), *std::move(value));
   }
-  return params;
+  return form;
 }
 
 std::optional<std::string> Request::Param(std::string_view name) const {
@@ -105,17 +140,22 @@ std::string Request::Header(std::string_view name) const {
   return {};
 }
 
+std::optional<Response> BrokenForm(const Request& request) {
+  if (request.form_error.empty()) return std::nullopt;
+  return Failure(ErrorType::kBadData, "error parsing form values: " + request.form_error);
+}
+
 Result<std::int64_t> ParseApiTime(std::string_view text) {
-  if (const auto seconds = ParseDouble(text); seconds && std::fabs(*seconds) < kMaxSeconds) {
+  if (const auto seconds = ParseGoFloat(text); seconds.ok() && std::fabs(*seconds) < kMaxSeconds) {
     // The fraction is rounded by itself, as upstream does: of a sum "1.0005" would go up.
     double whole = 0;
     const double fraction = std::modf(*seconds, &whole);
     return static_cast<std::int64_t>(whole) * 1000 + std::llround(fraction * 1000);
   }
-  if (const auto time = ParseTime(text); time.ok()) return ToUnixMillis(*time);
+  if (const auto time = ParseGoTime(text); time.ok()) return ToUnixMillis(*time);
   if (text == kEarliest) return kEarliestMillis;
   if (text == kLatest) return kLatestMillis;
-  return Invalid("cannot parse \"" + std::string(text) + "\" to a valid timestamp");
+  return Invalid("cannot parse " + promql::GoQuote(text) + " to a valid timestamp");
 }
 
 Result<std::int64_t> ParseApiTimeParameter(const Request& request, std::string_view name,
@@ -128,16 +168,21 @@ Result<std::int64_t> ParseApiTimeParameter(const Request& request, std::string_v
 }
 
 Result<Millis> ParseApiDuration(std::string_view text) {
-  if (const auto seconds = ParseDouble(text)) {
-    const double millis = *seconds * 1000;
-    if (!(std::fabs(millis) < kMaxMillis / 1e6)) {
-      return Invalid("cannot parse \"" + std::string(text) +
-                     "\" to a valid duration. It overflows int64");
+  if (const auto seconds = ParseGoFloat(text); seconds.ok()) {
+    constexpr double kBeyondInt64 = 0x1p63;
+    const double nanos = *seconds * 1e9;
+    if (nanos > kBeyondInt64 || nanos < -kBeyondInt64) {
+      return Invalid("cannot parse " + promql::GoQuote(text) +
+                     " to a valid duration. It overflows int64");
     }
-    return Millis(static_cast<std::int64_t>(std::round(millis)));
+    // Go makes the least of integers of NaN.
+    const bool fits = nanos >= -kBeyondInt64 && nanos < kBeyondInt64;
+    const std::int64_t whole =
+        fits ? static_cast<std::int64_t>(nanos) : std::numeric_limits<std::int64_t>::min();
+    return Millis(whole / 1'000'000);
   }
   if (const auto duration = ParseDuration(text); duration.ok()) return *duration;
-  return Invalid("cannot parse \"" + std::string(text) + "\" to a valid duration");
+  return Invalid("cannot parse " + promql::GoQuote(text) + " to a valid duration");
 }
 
 RangeParameters ParseApiRange(const Request& request) {
@@ -183,12 +228,14 @@ Result<bool> ParseApiBool(std::string_view text) {
   for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"}) {
     if (text == no) return false;
   }
-  return Invalid(NotANumber("ParseBool", text));
+  return Invalid(CannotConvert("ParseBool", text, "invalid syntax"));
 }
 
 std::string NotANumber(std::string_view function, std::string_view text) {
-  return "strconv." + std::string(function) + ": parsing " + model::QuoteLabelValue(text) +
-         ": invalid syntax";
+  std::string_view digits = text;
+  if (!digits.empty() && (digits[0] == '+' || digits[0] == '-')) digits.remove_prefix(1);
+  const bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  return CannotConvert(function, text, is_number ? "value out of range" : "invalid syntax");
 }
 
 std::string UnescapeLabelName(const std::string& name) {

@@ -3,6 +3,7 @@
 // What query endpoints read from a request: times, durations, selectors. Errors
 // carry Prometheus' texts, ready for InvalidParameter().
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,14 +15,18 @@
 
 namespace tocsin::api {
 
-// Unix seconds (with a fraction) or RFC 3339, to milliseconds.
+// The answer to a form or a query string with a broken part, from the endpoints that
+// refuse those.
+std::optional<Response> BrokenForm(const Request& request);
+
+// Unix seconds, as any float of Go's, or RFC 3339; to milliseconds.
 Result<std::int64_t> ParseApiTime(std::string_view text);
 
 // The parameter `name` as such a time; `otherwise` if it is absent or empty.
 Result<std::int64_t> ParseApiTimeParameter(const Request& request, std::string_view name,
                                            std::int64_t otherwise);
 
-// Seconds (with a fraction) or a Prometheus duration.
+// Seconds, as any float of Go's, or a Prometheus duration; to milliseconds, cut off.
 Result<Millis> ParseApiDuration(std::string_view text);
 
 // The parameters start and end; all of time if they are absent. A range may end
@@ -42,7 +47,8 @@ Result<std::size_t> ParseApiLimit(const Request& request);
 // As Go's strconv.ParseBool: 1, t, T, true, True, TRUE and their opposites.
 Result<bool> ParseApiBool(std::string_view text);
 
-// `strconv.Atoi: parsing "x": invalid syntax`: how upstream refuses what is no number.
+// `strconv.Atoi: parsing "x": invalid syntax`, or `value out of range`: how upstream refuses
+// what is no number, or too large a one.
 std::string NotANumber(std::string_view function, std::string_view text);
 
 // A label name as paths spell it: U__ and _20_ for what URLs would twist (Prometheus'

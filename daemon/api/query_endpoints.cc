@@ -153,7 +153,8 @@ std::optional<Response> ReadCommon(const Request& request, Common& common) {
       return Failure(ErrorType::kBadData,
                      "error parsing lookback delta duration: " + lookback.error().message);
     }
-    common.context.lookback = *lookback;
+    // Otherwise the default holds.
+    if (*lookback > Millis(0)) common.context.lookback = *lookback;
   }
   auto expr = promql::Parse(request.Param("query").value_or(""));
   if (!expr.ok()) return InvalidParameter("query", expr.error().message);

@@ -226,6 +226,7 @@ void AppendGroup(const rules::GroupStatus& group, const RuleFilter& filter, std:
 }  // namespace
 
 Response AnswerRules(const Context& context, const Request& request) {
+  if (auto wrong = BrokenForm(request)) return *std::move(wrong);
   RuleFilter filter;
   if (auto wrong = ReadFilter(request, filter)) return *std::move(wrong);
   Page page;

@@ -9,6 +9,8 @@
 #include "daemon/api/json_text.h"
 #include "daemon/api/parameters.h"
 #include "daemon/base/text.h"
+#include "rules/promql/lexer.h"
+#include "rules/promql/utf8.h"
 
 namespace tocsin::api {
 namespace {
@@ -84,6 +86,7 @@ Response AnswerNames(const SeriesParameters& parameters, Read read) {
 }  // namespace
 
 Response AnswerSeries(const Context& context, const Request& request) {
+  if (auto wrong = BrokenForm(request)) return *std::move(wrong);
   if (request.Params("match[]").empty()) {
     return Failure(ErrorType::kBadData, "no match[] parameter provided");
   }
@@ -120,12 +123,12 @@ Response AnswerLabelNames(const Context& context, const Request& request) {
 }
 
 Response AnswerLabelValues(const Context& context, const Request& request) {
+  const std::string name = UnescapeLabelName(request.Param("label").value_or(""));
+  if (!promql::IsLabelName(name)) {
+    return Failure(ErrorType::kBadData, "invalid label name: " + promql::GoQuote(name));
+  }
   const SeriesParameters parameters = ReadParameters(request);
   if (parameters.wrong) return *parameters.wrong;
-  const std::string name = UnescapeLabelName(request.Param("label").value_or(""));
-  if (name.empty() || ValidUtf8(name) != name) {
-    return Failure(ErrorType::kBadData, "invalid label name: " + model::QuoteLabelValue(name));
-  }
   return AnswerNames(parameters, [&](const std::vector<model::Matcher>& matchers) {
     return context.store.LabelValues(name, matchers, parameters.range);
   });

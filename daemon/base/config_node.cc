@@ -26,6 +26,29 @@ namespace {
 
 constexpr int kMaxDepth = 100;  // Deeper nesting is hostile, not a configuration.
 
+// The first character that YAML forbids, and that yaml-cpp takes; npos if there is none.
+std::size_t FindControl(std::string_view text) {
+  const auto found = std::find_if(text.begin(), text.end(), [](char c) {
+    return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+  });
+  return found == text.end() ? text.npos : static_cast<std::size_t>(found - text.begin());
+}
+
+// Whether the quoted scalar at `at` ends: of a file that was cut off, yaml-cpp takes what is
+// there if a line ends behind it.
+bool IsClosed(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  for (++at; at < text.size(); ++at) {
+    const bool doubled = quote == '\'' && text.substr(at).starts_with("''");
+    if (doubled || (quote == '"' && text[at] == '\\')) {
+      ++at;
+    } else if (text[at] == quote) {
+      return true;
+    }
+  }
+  return false;
+}
+
 const ConfigNode::Rep& NullRep() {
   static const ConfigNode::Rep rep;
   return rep;
@@ -63,8 +86,9 @@ std::string ConfigErrors::Text() const {
 // Turns yaml-cpp's tree into ours, with places, paths and expanded variables.
 class ConfigNodeBuilder {
  public:
-  ConfigNodeBuilder(const std::string& file, ConfigNode::Expand expand, ConfigErrors& errors)
-      : file_(file), expand_(expand), errors_(errors) {}
+  ConfigNodeBuilder(std::string_view text, const std::string& file, ConfigNode::Expand expand,
+                    ConfigErrors& errors)
+      : text_(text), file_(file), expand_(expand), errors_(errors) {}
 
   ConfigNode Build(const YAML::Node& source, const std::string& path, int depth) {
     auto rep = std::make_shared<ConfigNode::Rep>();
@@ -90,6 +114,11 @@ class ConfigNodeBuilder {
     rep.kind = ConfigNode::Kind::kScalar;
     rep.quoted = source.Tag() == "!";
     rep.scalar = source.Scalar();
+    const auto at = static_cast<std::size_t>(std::max(source.Mark().pos, 0));
+    const bool in_quotes = at < text_.size() && (text_[at] == '"' || text_[at] == '\'');
+    if (rep.quoted && in_quotes && !IsClosed(text_, at)) {
+      Report(rep, "not valid YAML: the quotes are not closed");
+    }
     if (expand_ == ConfigNode::Expand::kEnvironment) ExpandVariables(rep);
   }
 
@@ -102,7 +131,9 @@ class ConfigNodeBuilder {
   }
 
   void BuildMap(const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
+    if (depth > kMaxDepth) return Report(rep, "nested too deeply");
     rep.kind = ConfigNode::Kind::kMap;
+    std::vector<YAML::Node> merged;
     for (const auto& entry : source) {
       if (!entry.first.IsScalar()) {
         auto key = Build(entry.first, rep.path, depth + 1);
@@ -110,6 +141,10 @@ class ConfigNodeBuilder {
         continue;
       }
       const std::string name = entry.first.Scalar();
+      if (name == "<<" && entry.first.Tag() != "!") {
+        merged.push_back(entry.second);
+        continue;
+      }
       const std::string path = rep.path.empty() ? name : rep.path + "." + name;
       const auto expand = expand_;
       expand_ = ConfigNode::Expand::kNothing;
@@ -122,6 +157,35 @@ class ConfigNodeBuilder {
         continue;
       }
       rep.entries.emplace_back(key, Build(entry.second, path, depth + 1));
+    }
+    for (const YAML::Node& node : merged) Merge(node, rep, depth);
+  }
+
+  // `<<: *defaults`, or a list of such: what the map does not say itself, the first of
+  // several before the others.
+  void Merge(const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
+    if (source.IsSequence()) {
+      for (const YAML::Node& item : source) {
+        if (item.IsMap()) {
+          Merge(item, rep, depth);
+        } else {
+          Report(rep, "<< takes a map or a list of maps");
+        }
+      }
+      return;
+    }
+    if (!source.IsMap()) return Report(rep, "<< takes a map or a list of maps");
+    ConfigNode::Rep below;
+    below.file = rep.file;
+    below.line = source.Mark().line + 1;
+    below.column = source.Mark().column + 1;
+    below.path = rep.path;
+    BuildMap(source, below, depth + 1);
+    for (ConfigNode::Entry& entry : below.entries) {
+      const bool known = std::any_of(rep.entries.begin(), rep.entries.end(), [&](const auto& e) {
+        return e.first.scalar() == entry.first.scalar();
+      });
+      if (!known) rep.entries.push_back(std::move(entry));
     }
   }
 
@@ -167,6 +231,7 @@ class ConfigNodeBuilder {
     errors_.Add(ConfigError{rep.file, rep.line, rep.column, rep.path, std::move(message)});
   }
 
+  std::string_view text_;
   const std::string& file_;
   ConfigNode::Expand expand_;
   ConfigErrors& errors_;
@@ -176,9 +241,17 @@ ConfigNode::ConfigNode() = default;
 
 ConfigNode ConfigNode::Parse(std::string_view text, const std::string& file, Expand expand,
                              ConfigErrors& errors) {
+  if (const std::size_t at = FindControl(text); at != text.npos) {
+    const std::string_view before = text.substr(0, at);
+    const auto line = std::count(before.begin(), before.end(), '\n');
+    const std::size_t column = at - (before.rfind('\n') + 1);  // npos + 1 is 0.
+    errors.Add(ConfigError{file, static_cast<int>(line) + 1, static_cast<int>(column) + 1, "",
+                           "not valid YAML: a control character"});
+    return ConfigNode();
+  }
   try {
     const YAML::Node root = YAML::Load(std::string(text));
-    return ConfigNodeBuilder(file, expand, errors).Build(root, "", 0);
+    return ConfigNodeBuilder(text, file, expand, errors).Build(root, "", 0);
   } catch (const YAML::Exception& exception) {
     errors.Add(ConfigError{file, exception.mark.line + 1, exception.mark.column + 1, "",
                            "not valid YAML: " + exception.msg});

@@ -105,6 +105,12 @@ void HistoryWindow::Collect(const promql::Expr& expr, std::int64_t before_ms,
       // Its steps are aligned: the first may lie a step before its range.
       return Collect(*subquery.expr, before_ms + subquery.range_ms + subquery.step_ms, after_ms);
     }
+    case promql::ExprKind::kBinary: {
+      const auto chain = promql::ChainOf(promql::As<promql::BinaryExpr>(expr));
+      Collect(*chain.back()->lhs, before_ms, after_ms);
+      for (const promql::BinaryExpr* node : chain) Collect(*node->rhs, before_ms, after_ms);
+      return;
+    }
     default:
       for (const promql::ExprPtr& child : promql::Children(expr)) {
         Collect(*child, before_ms, after_ms);

@@ -12,6 +12,7 @@
 #include "daemon/base/text.h"
 #include "daemon/model/labels.h"
 #include "rules/engine/rule_templates.h"
+#include "rules/engine/yaml_number.h"
 #include "rules/promql/parser.h"
 
 namespace tocsin::rules {
@@ -106,11 +107,10 @@ std::optional<Rule> ReadRule(ConfigReader& reader, const TextPairs& group_labels
   } else {
     rule.name = reader.RequiredString(record ? "record" : "alert");
   }
-  rule.expression = std::string(TrimSpace(reader.RequiredString("expr")));
+  const std::string expression = reader.RequiredString("expr");
+  rule.expression = std::string(TrimSpace(expression));
   const ConfigNode expr = reader.Node("expr");
-  if (!rule.expression.empty()) {
-    rule.expr = ParseExpression(expr, rule.expression, reader.errors());
-  }
+  if (!expression.empty()) rule.expr = ParseExpression(expr, rule.expression, reader.errors());
   rule.labels = Overlay(group_labels, ReadTexts(reader, "labels", record ? nullptr : &rule.name));
   if (record && !alert) {
     ReadRecord(reader, rule);
@@ -122,6 +122,15 @@ std::optional<Rule> ReadRule(ConfigReader& reader, const TextPairs& group_labels
   return rule;
 }
 
+// None, if it is not above 0. Of a fraction the whole part, as Go has it.
+int ReadLimit(ConfigReader& reader) {
+  constexpr double kMost = std::numeric_limits<int>::max();
+  const double limit = ReadYamlNumber(reader, "limit").value_or(0);
+  if (limit < 0x1p63) return static_cast<int>(std::clamp(limit, -kMost, kMost));
+  reader.Fail("limit", "expected a whole number");
+  return 0;
+}
+
 RuleGroup ReadGroup(ConfigReader& reader, const std::string& file) {
   RuleGroup group;
   group.file = file;
@@ -129,9 +138,7 @@ RuleGroup ReadGroup(ConfigReader& reader, const std::string& file) {
   group.name = reader.RequiredString("name");
   group.interval = reader.Duration("interval", Millis(0));
   group.query_offset = reader.Duration("query_offset", Millis(0));
-  // None, if it is not above 0.
-  group.limit = static_cast<int>(reader.Int("limit", 0, std::numeric_limits<std::int32_t>::min(),
-                                            std::numeric_limits<std::int32_t>::max()));
+  group.limit = ReadLimit(reader);
   const TextPairs labels = ReadTexts(reader, "labels", &group.name);
   auto rules = reader.Maps("rules");
   if (rules.size() > kMaxRulesPerGroup) {
@@ -140,6 +147,7 @@ RuleGroup ReadGroup(ConfigReader& reader, const std::string& file) {
     rules.erase(rules.begin() + kMaxRulesPerGroup, rules.end());
   }
   for (ConfigReader& rule_reader : rules) {
+    if (rule_reader.node().IsNull()) continue;  // As in Go, it is no item of the list.
     auto rule = ReadRule(rule_reader, labels);
     if (rule) group.rules.push_back(std::move(*rule));
   }
@@ -204,6 +212,7 @@ std::vector<RuleGroup> LoadRuleFile(std::string_view text, const std::string& fi
   std::vector<RuleGroup> groups;
   std::set<std::string> names;
   for (ConfigReader& group_reader : reader.Maps("groups")) {
+    if (group_reader.node().IsNull()) continue;
     RuleGroup group = ReadGroup(group_reader, file);
     if (!group.name.empty() && !names.insert(group.name).second) {
       group_reader.Fail("name", fmt::format("group \"{}\" stands twice in this file", group.name));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "daemon/base/text.h"
+#include "rules/engine/yaml_number.h"
 #include "rules/promql/parser.h"
 
 namespace tocsin::rules {
@@ -25,20 +26,18 @@ model::Labels ReadMetric(ConfigReader& reader, std::string_view key) {
   return {};
 }
 
+// promtool reads the series as the lines of one text, whose first says "load".
 void ReadSeries(ConfigReader& reader, RuleTest& test) {
-  promql::SeriesDescription series;
-  series.labels = ReadMetric(reader, "series");
-  if (series.labels.empty()) reader.Fail("series", "\"series\" is required");
-  auto values = promql::ParseSequence(reader.String("values"));
-  if (values.ok()) {
-    series.values = std::move(values).value();
-  } else {
-    reader.Fail("values", values.error().message);
-  }
+  const std::string metric = reader.RequiredString("series");
+  const std::string line = metric + " " + reader.String("values");
   reader.Finish();
+  if (metric.empty()) return;
+  auto series = promql::ParseSeriesDescription(TrimSpace(line));
+  if (!series.ok()) return reader.Fail("values", series.error().message);
+  if (series->labels.empty()) return reader.Fail("series", "\"series\" is required");
   // Of a series that is written twice the later values hold.
-  std::erase_if(test.series, [&](const auto& known) { return known.labels == series.labels; });
-  test.series.push_back(std::move(series));
+  std::erase_if(test.series, [&](const auto& known) { return known.labels == series->labels; });
+  test.series.push_back(std::move(series).value());
 }
 
 void ReadAlertTest(ConfigReader& reader, RuleTest& test) {
@@ -53,17 +52,6 @@ void ReadAlertTest(ConfigReader& reader, RuleTest& test) {
   }
   reader.Finish();
   test.alerts.push_back(std::move(expectation));
-}
-
-// As YAML spells it: .inf and .nan have a dot.
-std::optional<double> ReadNumber(const std::string& text) {
-  std::string plain = text;
-  const std::size_t dot = plain.find('.');
-  if (dot <= 1 && dot + 1 < plain.size() &&
-      std::isalpha(static_cast<unsigned char>(plain[dot + 1]))) {
-    plain.erase(dot, 1);
-  }
-  return ParseDouble(plain);
 }
 
 void ReadExprTest(ConfigReader& reader, RuleTest& test) {
@@ -81,12 +69,7 @@ void ReadExprTest(ConfigReader& reader, RuleTest& test) {
   for (ConfigReader& sample : reader.Maps("exp_samples")) {
     ExpectedSample expected;
     expected.labels = ReadMetric(sample, "labels");
-    const auto value = ReadNumber(sample.String("value", "0"));
-    if (value) {
-      expected.value = *value;
-    } else {
-      sample.Fail("value", "expected a number");
-    }
+    expected.value = ReadYamlNumber(sample, "value").value_or(0);
     if (sample.Has("histogram")) sample.Fail("histogram", "native histograms are not supported");
     sample.Finish();
     expectation.samples.push_back(std::move(expected));
@@ -109,7 +92,8 @@ RuleTest ReadTest(ConfigReader& reader, Millis evaluation_interval) {
   RuleTest test;
   test.line = reader.node().line();
   test.name = reader.String("name");
-  test.interval = reader.Duration("interval", evaluation_interval, Millis(1));
+  test.interval = reader.Duration("interval", Millis(0));
+  if (test.interval == Millis(0)) test.interval = evaluation_interval;
   test.start = ReadStart(reader);
   for (ConfigReader& series : reader.Maps("input_series")) ReadSeries(series, test);
   for (ConfigReader& alert : reader.Maps("alert_rule_test")) ReadAlertTest(alert, test);
@@ -159,8 +143,8 @@ Result<RuleTestFile> LoadRuleTestFile(const std::string& file, FileSystem& files
     if (paths.empty()) out.unmatched.push_back(pattern);
     rules.files.insert(rules.files.end(), paths.begin(), paths.end());
   }
-  out.evaluation_interval =
-      reader.Duration("evaluation_interval", std::chrono::minutes(1), Millis(1));
+  out.evaluation_interval = reader.Duration("evaluation_interval", Millis(0));
+  if (out.evaluation_interval == Millis(0)) out.evaluation_interval = std::chrono::minutes(1);
   rules.interval = out.evaluation_interval;
   out.fuzzy_compare = reader.Bool("fuzzy_compare", false);
   const auto order = reader.Strings("group_eval_order");

@@ -27,16 +27,14 @@ std::string_view MetricOf(const std::vector<model::Matcher>& selector) {
   return {};
 }
 
-void Walk(const promql::ExprPtr& expr, RuleInputs& inputs) {
-  if (expr->kind == promql::ExprKind::kMatrixSelector ||
-      expr->kind == promql::ExprKind::kSubquery) {
+void Note(const promql::Expr& node, RuleInputs& inputs) {
+  if (node.kind == promql::ExprKind::kMatrixSelector || node.kind == promql::ExprKind::kSubquery) {
     inputs.reads_range = true;
   }
-  if (expr->kind == promql::ExprKind::kCall) {
-    const auto& name = promql::As<promql::CallExpr>(*expr).name;
+  if (node.kind == promql::ExprKind::kCall) {
+    const auto& name = promql::As<promql::CallExpr>(node).name;
     inputs.judges_absence |= name == "absent" || name == "absent_over_time";
   }
-  for (const auto& child : promql::Children(*expr)) Walk(child, inputs);
 }
 
 // No label of `source` differs from the one of that name in `labels`.
@@ -78,7 +76,7 @@ bool NamesOneOf(const std::vector<std::string>& families,
 }  // namespace
 
 RuleInputs::RuleInputs(const promql::ExprPtr& expr) : selectors(promql::SelectorsOf(*expr)) {
-  Walk(expr, *this);
+  promql::ForEachNode(*expr, [this](const promql::Expr& node) { Note(node, *this); });
   for (const auto& selector : selectors) judges_absence |= IsVerdict(MetricOf(selector));
 }
 

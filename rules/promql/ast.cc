@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace tocsin::promql {
 
 std::string_view ValueTypeText(ValueType type) {
@@ -64,26 +66,59 @@ std::vector<ExprPtr> Children(const Expr& expr) {
   return {};
 }
 
-std::vector<std::vector<model::Matcher>> SelectorsOf(const Expr& expr) {
-  if (expr.kind == ExprKind::kVectorSelector) return {As<VectorSelector>(expr).matchers};
-  std::vector<std::vector<model::Matcher>> all;
-  for (const ExprPtr& child : Children(expr)) {
-    for (std::vector<model::Matcher>& matchers : SelectorsOf(*child)) {
-      all.push_back(std::move(matchers));
+BinaryExpr::~BinaryExpr() {
+  ExprPtr left = std::move(lhs);
+  while (left != nullptr && left->kind == ExprKind::kBinary && left.use_count() == 1) {
+    // Nobody else holds the node, which the parser made as one that may change.
+    left = std::move(const_cast<BinaryExpr&>(As<BinaryExpr>(*left)).lhs);
+  }
+}
+
+std::vector<const BinaryExpr*> ChainOf(const BinaryExpr& top) {
+  std::vector<const BinaryExpr*> chain = {&top};
+  while (chain.back()->lhs->kind == ExprKind::kBinary) {
+    chain.push_back(&As<BinaryExpr>(*chain.back()->lhs));
+  }
+  return chain;
+}
+
+void ForEachNode(const Expr& expr, const std::function<void(const Expr&)>& visit) {
+  std::vector<const Expr*> ahead = {&expr};
+  while (!ahead.empty()) {
+    const Expr& next = *ahead.back();
+    ahead.pop_back();
+    visit(next);
+    const std::vector<ExprPtr> children = Children(next);
+    for (auto child = children.rbegin(); child != children.rend(); ++child) {
+      ahead.push_back(child->get());
     }
   }
+}
+
+std::vector<std::vector<model::Matcher>> SelectorsOf(const Expr& expr) {
+  std::vector<std::vector<model::Matcher>> all;
+  ForEachNode(expr, [&all](const Expr& node) {
+    if (node.kind == ExprKind::kVectorSelector) all.push_back(As<VectorSelector>(node).matchers);
+  });
   return all;
 }
 
 ExprPtr ComparedSide(const ExprPtr& expr) {
-  if (expr->kind == ExprKind::kParen) return ComparedSide(As<ParenExpr>(*expr).expr);
-  if (expr->kind != ExprKind::kBinary) return nullptr;
-  const auto& binary = As<BinaryExpr>(*expr);
-  if (binary.op == BinaryOp::kAnd || binary.op == BinaryOp::kUnless) {
-    return ComparedSide(binary.lhs);
+  const ExprPtr* at = &expr;
+  while (true) {
+    if ((*at)->kind == ExprKind::kParen) {
+      at = &As<ParenExpr>(**at).expr;
+      continue;
+    }
+    if ((*at)->kind != ExprKind::kBinary) return nullptr;
+    const auto& binary = As<BinaryExpr>(**at);
+    if (binary.op == BinaryOp::kAnd || binary.op == BinaryOp::kUnless) {
+      at = &binary.lhs;
+      continue;
+    }
+    if (!IsComparison(binary.op) || binary.return_bool) return nullptr;
+    return binary.lhs->type == ValueType::kVector ? binary.lhs : binary.rhs;
   }
-  if (!IsComparison(binary.op) || binary.return_bool) return nullptr;
-  return binary.lhs->type == ValueType::kVector ? binary.lhs : binary.rhs;
 }
 
 }  // namespace tocsin::promql

@@ -5,6 +5,7 @@
 // Thread-safe to read.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,11 +46,16 @@ enum class ExprKind {
   kParen,
 };
 
+// What a chain of binary operators (`a + b + c …`) counts for at most in Expr::height:
+// whoever walks a tree goes down its left operands in a loop.
+inline constexpr int kChainHeight = 64;
+
 struct Expr {
   const ExprKind kind;
   ValueType type;
   PositionRange position;
-  int height = 1;  // Nodes on the longest way down, this one included.
+  int height = 1;               // Nodes on the longest way down, this one included.
+  bool step_invariant = false;  // The same at every step of a range.
 
   Expr(ExprKind kind, ValueType type) : kind(kind), type(type) {}
   virtual ~Expr() = default;
@@ -144,12 +150,18 @@ std::string_view CardText(VectorMatching::Card card);  // "one-to-one".
 
 struct BinaryExpr : Expr {
   BinaryExpr() : Expr(ExprKind::kBinary, ValueType::kScalar) {}
+  ~BinaryExpr() override;  // Takes a chain apart in a loop.
   BinaryOp op = BinaryOp::kAdd;
   ExprPtr lhs;
   ExprPtr rhs;
   bool return_bool = false;
   std::optional<VectorMatching> matching;  // Between two vectors only.
+  int chain = 1;           // Operators from here down the left operands, this one included.
+  int operand_height = 1;  // Of the chain's highest operand.
 };
+
+// The operators of the chain whose last one is `top`, from it down the left operands.
+std::vector<const BinaryExpr*> ChainOf(const BinaryExpr& top);
 
 enum class AggregateOp {
   kSum,
@@ -205,10 +217,14 @@ const Expr& Unparen(const Expr& expr);
 // aggregation first).
 std::vector<ExprPtr> Children(const Expr& expr);
 
+// Calls `visit` for `expr` and all below it, in reading order, a node before its operands.
+void ForEachNode(const Expr& expr, const std::function<void(const Expr&)>& visit);
+
 // The canonical text, as Prometheus prints it: `sum by (job) (rate(m{a="b"}[5m]))`.
 std::string Text(const Expr& expr);
 
-// As Text, but broken over lines and indented, as /api/v1/format_query answers.
+// As Text, but broken over lines and indented, as /api/v1/format_query answers. On one line
+// if that took more than 32 MiB of indentation: a chain of some thousand operators.
 std::string PrettyText(const Expr& expr);
 
 // The matchers of each selector in `expr`, __name__ included, in reading order:

@@ -72,11 +72,16 @@ Filter FilterOf(BinaryOp op) {
 }  // namespace
 
 bool Evaluator::ScalarBinary(const BinaryExpr& binary, const Steps& steps, std::span<double> out) {
+  const std::vector<const BinaryExpr*> chain = ChainOf(binary);
   std::vector<double> right(steps.Size());
-  if (!Scalars(*binary.lhs, steps, out) || !Scalars(*binary.rhs, steps, right)) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = IsComparison(binary.op) ? (Compare(binary.op, out[i], right[i]) ? 1 : 0)
-                                     : ApplyArithmetic(binary.op, out[i], right[i]);
+  if (!Scalars(*chain.back()->lhs, steps, out)) return false;
+  for (auto node = chain.rbegin(); node != chain.rend(); ++node) {
+    const BinaryOp op = (*node)->op;
+    if (!Scalars(*(*node)->rhs, steps, right)) return false;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = IsComparison(op) ? (Compare(op, out[i], right[i]) ? 1 : 0)
+                                : ApplyArithmetic(op, out[i], right[i]);
+    }
   }
   return true;
 }

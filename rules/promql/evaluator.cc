@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -10,6 +11,10 @@
 
 namespace tocsin::promql {
 namespace {
+
+// Operators of a chain that columns flow through at a time; a part that is the same at every
+// step may stand below as many of its own.
+constexpr int kMostStreamed = kChainHeight / 2;
 
 constexpr std::string_view kSameLabels = "vector cannot contain metrics with the same labelset";
 
@@ -52,24 +57,15 @@ Result<> ReadFor(const Steps& steps, const model::Selection& selection, std::siz
   return {};
 }
 
-}  // namespace
-
-bool IsStepInvariant(const Expr& expr) {
-  switch (expr.kind) {
-    case ExprKind::kNumber:
-    case ExprKind::kString: return true;
-    case ExprKind::kVectorSelector:
-      return As<VectorSelector>(expr).shift.at != TimeShift::At::kNone;
-    case ExprKind::kSubquery: return As<SubqueryExpr>(expr).shift.at != TimeShift::At::kNone;
-    case ExprKind::kCall:
-      if (As<CallExpr>(expr).function->traits.needs_step) return false;
-      break;
-    default: break;
+bool EachColumn(Block& block, const SeriesSink& sink) {
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    SeriesColumn column = block.Column(i);
+    if (!sink(column)) return false;
   }
-  const std::vector<ExprPtr> children = Children(expr);
-  return std::all_of(children.begin(), children.end(),
-                     [](const ExprPtr& child) { return IsStepInvariant(*child); });
+  return true;
 }
+
+}  // namespace
 
 model::Labels DropMetadata(const model::Labels& labels) {
   static const std::vector<std::string> kNames = {"__name__", "__type__", "__unit__"};
@@ -118,17 +114,50 @@ std::int64_t Evaluator::Reference(const TimeShift& shift, std::int64_t time_ms) 
 
 bool Evaluator::Series(const Expr& expr, const Steps& steps, const SeriesSink& sink) {
   if (!query_.GoOn()) return false;
-  if (steps.count > 1 && IsStepInvariant(expr)) return Once(expr, steps, sink);
+  if (prepared_ == &expr) return EachColumn(*prepared_columns_, sink);
+  if (steps.count > 1 && expr.step_invariant) return Once(expr, steps, sink);
   switch (expr.kind) {
     case ExprKind::kParen: return Series(*As<ParenExpr>(expr).expr, steps, sink);
     case ExprKind::kVectorSelector: return Selector(As<VectorSelector>(expr), steps, false, sink);
     case ExprKind::kUnary: return Unary(As<UnaryExpr>(expr), steps, sink);
-    case ExprKind::kBinary: return Binary(As<BinaryExpr>(expr), steps, sink);
+    case ExprKind::kBinary: return Chain(As<BinaryExpr>(expr), steps, sink);
     case ExprKind::kAggregate: return Aggregate(As<AggregateExpr>(expr), steps, sink);
     case ExprKind::kCall: return Call(As<CallExpr>(expr), steps, sink);
     default: break;
   }
   return query_.Fail({ErrorCode::kInternal, "expression is not an instant vector"});
+}
+
+// Of a long chain (`a + b + c …`) the lower parts first, whose answers are kept: the stack
+// holds the operators of one part at a time.
+bool Evaluator::Chain(const BinaryExpr& top, const Steps& steps, const SeriesSink& sink) {
+  std::vector<const Expr*> parts;
+  const Expr* node = &top;
+  for (int count = 0; node->kind == ExprKind::kBinary && node->type == ValueType::kVector;
+       node = As<BinaryExpr>(*node).lhs.get(), ++count) {
+    if (node == prepared_ || (steps.count > 1 && node->step_invariant)) break;
+    if (count > 0 && count % kMostStreamed == 0) parts.push_back(node);
+  }
+  struct Kept {
+    Kept(Query& query, std::int64_t steps) : columns(steps), held(query) {}
+    Block columns;
+    Held held;
+  };
+  const Expr* const outer = prepared_;
+  Block* const outer_columns = prepared_columns_;
+  std::unique_ptr<Kept> kept;
+  bool read = true;
+  for (auto part = parts.rbegin(); read && part != parts.rend(); ++part) {
+    auto next = std::make_unique<Kept>(query_, steps.count);
+    read = Collect(**part, steps, next->columns, next->held);
+    kept = std::move(next);
+    prepared_ = *part;
+    prepared_columns_ = &kept->columns;
+  }
+  read = read && Binary(top, steps, sink);
+  prepared_ = outer;
+  prepared_columns_ = outer_columns;
+  return read;
 }
 
 // Evaluates at the first step only and repeats the answer.
@@ -205,7 +234,7 @@ bool Evaluator::Unary(const UnaryExpr& unary, const Steps& steps, const SeriesSi
 
 bool Evaluator::Scalars(const Expr& expr, const Steps& steps, std::span<double> out) {
   if (!query_.GoOn()) return false;
-  if (expr.kind != ExprKind::kNumber && steps.count > 1 && IsStepInvariant(expr)) {
+  if (expr.kind != ExprKind::kNumber && steps.count > 1 && expr.step_invariant) {
     Steps one = steps;
     one.count = 1;
     if (!Scalars(expr, one, out.subspan(0, 1))) return false;

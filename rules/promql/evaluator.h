@@ -49,6 +49,7 @@ class Evaluator {
   std::int64_t AtTime(const TimeShift& shift) const;
 
   bool Once(const Expr& expr, const Steps& steps, const SeriesSink& sink);
+  bool Chain(const BinaryExpr& top, const Steps& steps, const SeriesSink& sink);
   bool Selector(const VectorSelector& selector, const Steps& steps, bool times,
                 const SeriesSink& sink);
   bool Unary(const UnaryExpr& unary, const Steps& steps, const SeriesSink& sink);
@@ -64,10 +65,10 @@ class Evaluator {
   bool ScalarBinary(const BinaryExpr& binary, const Steps& steps, std::span<double> out);
 
   Query& query_;
+  // The part of a long chain that has been evaluated, and its columns; or null.
+  const Expr* prepared_ = nullptr;
+  Block* prepared_columns_ = nullptr;
 };
-
-// Whether `expr` answers the same at every step.
-bool IsStepInvariant(const Expr& expr);
 
 // Joins series of equal labels that never have a value at the same step. False, with
 // the query failed, if two do.

@@ -99,7 +99,6 @@ class Lexer {
   void BracketWord();
   bool DurationWord();
   void NumberOrDuration();
-  bool ScanNumber();
   bool ScanDuration();
   void StringToken();
   std::optional<std::string> Escape(int quote);
@@ -284,53 +283,13 @@ void Lexer::AtDuration() {
 }
 
 void Lexer::NumberOrDuration() {
-  if (ScanNumber()) return Emit(TokenKind::kNumber, position_ - start_);
+  const NumberScan number = ScanNumber(text_.substr(static_cast<std::size_t>(start_)), false);
+  position_ = start_ + static_cast<int>(number.size);
+  if (number.whole) return Emit(TokenKind::kNumber, position_ - start_);
   if (ScanDuration()) return Emit(TokenKind::kDuration, position_ - start_);
   Fail(fmt::format("bad number or duration syntax: {}",
                    GoQuote(text_.substr(static_cast<std::size_t>(start_),
                                         static_cast<std::size_t>(position_ - start_)))));
-}
-
-// Leaves the position behind the number, or where it stopped being one.
-bool Lexer::ScanNumber() {
-  const auto accept = [this](std::string_view set) {
-    const int c = Peek();
-    if (c == kEndOfText || set.find(static_cast<char>(c)) == std::string_view::npos) return false;
-    ++position_;
-    return true;
-  };
-  std::string_view digits = "0123456789";
-  bool hexadecimal = false;
-  if (accept("0") && accept("xX")) {
-    accept("_");
-    digits = "0123456789abcdefABCDEF";
-    hexadecimal = true;
-  }
-  accept(".");
-  accept(digits);
-  bool dot = false;
-  bool exponent = false;
-  while (true) {
-    if (Peek() == '.' && !hexadecimal) {
-      ++position_;
-      if (dot || accept("_.")) return false;
-      dot = true;
-    } else if (Peek() == '.') {
-      ++position_;
-      return false;  // Fractions of hexadecimal numbers are not in the language.
-    } else if (!hexadecimal && (Peek() == 'e' || Peek() == 'E')) {
-      ++position_;
-      if (exponent) return false;
-      exponent = true;
-      accept("+-");
-      if (accept("._eE") || Peek() == kEndOfText) return false;
-    } else if (accept("_")) {
-      if (accept("._eE") || Peek() == kEndOfText) return false;
-    } else if (!accept(digits)) {
-      break;
-    }
-  }
-  return !IsAlphaNumeric(Peek());
 }
 
 // Goes on where ScanNumber() stopped: at the first unit.

@@ -45,6 +45,14 @@ std::vector<Token> Tokenize(std::string_view text);
 // How an error names a token: `identifier "x"`, `<op:+>`, `end of input`.
 std::string Describe(const Token& token);
 
+// The number at the start of a text, as far as upstream's lexer takes it for one.
+struct NumberScan {
+  std::size_t size = 0;  // Bytes read.
+  bool whole = false;    // Otherwise it stopped being one there.
+};
+// `in_series`: of a test's notation, where "x" ends a number and none is hexadecimal.
+NumberScan ScanNumber(std::string_view text, bool in_series);
+
 // "0x1F", "1_000", ".5e3", "Inf", "010" (octal). Errors: upstream's text.
 Result<double> ParseNumberLiteral(std::string_view text);
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "daemon/base/go_numbers.h"
 #include "daemon/base/text.h"
 #include "rules/promql/lexer.h"
 #include "rules/promql/utf8.h"
@@ -69,35 +70,53 @@ void AppendEscaped(const Rune& rune, std::string_view bytes, std::string& out) {
 
 }  // namespace
 
-Result<double> ParseNumberLiteral(std::string_view text) {
-  std::string digits;
-  for (const char c : text) {
-    if (c != '_') digits += c;
+NumberScan ScanNumber(std::string_view text, bool in_series) {
+  std::size_t at = 0;
+  const auto is = [&](std::string_view set) {
+    return at < text.size() && set.find(text[at]) != std::string_view::npos;
+  };
+  const auto accept = [&](std::string_view set) {
+    if (!is(set)) return false;
+    ++at;
+    return true;
+  };
+  std::string_view digits = "0123456789";
+  if (!in_series && accept("0") && accept("xX")) {
+    accept("_");
+    digits = "0123456789abcdefABCDEF";
   }
-  int base = 10;
-  std::string_view integer = digits;
-  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
-    base = 16;
-    integer.remove_prefix(2);
-  } else if (digits.size() > 1 && digits[0] == '0') {
-    base = 8;
-  }
-  std::int64_t number = 0;
-  const char* end = integer.data() + integer.size();
-  const auto [at, problem] = std::from_chars(integer.data(), end, number, base);
-  if (problem == std::errc() && at == end) return static_cast<double>(number);
-  if (base != 16) {
-    const std::optional<double> value = ParseDouble(digits);
-    const bool word = std::isalpha(static_cast<unsigned char>(digits.front())) != 0;  // "Inf".
-    if (value && std::isinf(*value) && !word) {
-      return Invalid(
-          fmt::format("error parsing number: strconv.ParseFloat: parsing {}: value out of range",
-                      GoQuote(text)));
+  const bool hexadecimal = digits.size() > 10;
+  accept(".");
+  accept(digits);
+  bool dot = false;
+  bool exponent = false;
+  while (true) {
+    if (accept(".")) {
+      // Fractions of hexadecimal numbers are not in the language.
+      if (dot || accept("_.") || hexadecimal) return {at, false};
+      dot = true;
+    } else if (!hexadecimal && accept("eE")) {
+      if (exponent) return {at, false};
+      exponent = true;
+      accept("+-");
+      if (accept("._eE") || at == text.size()) return {at, false};
+    } else if (accept("_")) {
+      if (accept("._eE") || at == text.size()) return {at, false};
+    } else if (!accept(digits)) {
+      break;
     }
-    if (value) return *value;
   }
-  return Invalid(fmt::format("error parsing number: strconv.ParseFloat: parsing {}: invalid syntax",
-                             GoQuote(text)));
+  if (at == text.size() || (in_series && text[at] == 'x')) return {at, at > 0};
+  const bool more = text[at] == '_' || std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+  return {at, at > 0 && !more};
+}
+
+Result<double> ParseNumberLiteral(std::string_view text) {
+  if (const auto whole = ParseGoInt(text); whole.ok()) return static_cast<double>(*whole);
+  const auto value = ParseGoFloat(text);
+  if (value.ok()) return value;
+  return Invalid(fmt::format("error parsing number: strconv.ParseFloat: parsing {}: {}",
+                             GoQuote(text), value.error().message));
 }
 
 Result<std::int64_t> ParseDurationLiteral(std::string_view text) {

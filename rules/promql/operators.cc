@@ -2,6 +2,13 @@
 
 namespace tocsin::promql {
 
+const Operator* FindOperator(std::string_view word) {
+  for (const Operator& op : kOperators) {
+    if (op.text == word) return &op;
+  }
+  return nullptr;
+}
+
 std::string_view BinaryOpText(BinaryOp wanted) {
   for (const Operator& op : kOperators) {
     if (op.op == wanted) return op.text;

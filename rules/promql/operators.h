@@ -37,6 +37,9 @@ inline constexpr auto kOperators = std::to_array<Operator>({
     {"^", BinaryOp::kPow, kPowPrecedence},
 });
 
+// The row of an operator's word in lower case; null if there is none.
+const Operator* FindOperator(std::string_view word);
+
 struct Aggregator {
   std::string_view text;
   AggregateOp op;

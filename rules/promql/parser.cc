@@ -34,6 +34,11 @@ class MetricSyntax {
       TOCSIN_RETURN_IF_ERROR(Braces(labels));
     }
     if (Peek().kind != TokenKind::kEnd) return Unexpected("", "");
+    std::set<std::string_view> names;
+    for (const auto& [label, value] : labels) {
+      if (names.insert(label).second) continue;
+      return ParseError(fmt::format("label name {} is not unique", GoQuote(label)));
+    }
     return model::Labels::FromMap(labels);
   }
 

@@ -21,6 +21,7 @@ namespace tocsin::promql {
 // Longer expressions, and deeper ones, are refused.
 inline constexpr std::size_t kMaxExprBytes = 1 << 20;
 inline constexpr int kMaxExprDepth = 500;
+inline constexpr int kMaxExprChain = 50'000;  // Operators of one chain: `a + b + c …`.
 
 Result<ExprPtr> Parse(std::string_view text);
 

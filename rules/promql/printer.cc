@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/text.h"
@@ -16,6 +17,7 @@ namespace {
 
 // A node that is no longer than this is printed on one line.
 constexpr std::size_t kPrettyColumns = 100;
+constexpr std::size_t kMaxIndentation = 32 << 20;  // Bytes, of a whole tree.
 
 std::string DurationText(std::int64_t ms) { return FormatDuration(Millis(ms)); }
 
@@ -103,47 +105,81 @@ std::string OperatorText(const BinaryExpr& binary) {
   return text;
 }
 
-std::string Indentation(int level) { return std::string(static_cast<std::size_t>(level) * 2, ' '); }
-
-std::string Pretty(const Expr& expr, int level);
-
-std::string PrettyList(const std::vector<ExprPtr>& items, int level) {
-  std::string text;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    text += Pretty(*items[i], level) + (i + 1 < items.size() ? ",\n" : "\n");
-  }
-  return text;
+// ` + b`: an operator and what stands right of it.
+std::string RightSide(const BinaryExpr& binary) {
+  return fmt::format(" {} {}", OperatorText(binary), Text(*binary.rhs));
 }
 
-std::string Pretty(const Expr& expr, int level) {
-  const std::string indent = Indentation(level);
-  const std::string flat = Text(expr);
-  if (flat.size() <= kPrettyColumns) {
-    // Upstream leaves a subquery that fits where the line begins.
-    return expr.kind == ExprKind::kSubquery ? flat : indent + flat;
+// Breaks a tree over lines. Each operator of a chain indents all before it: what would be
+// more indentation than kMaxIndentation is left out, and is_too_long() says so.
+class Pretty {
+ public:
+  std::string Of(const Expr& expr, int level);
+  bool is_too_long() const { return indentation_ > kMaxIndentation; }
+
+ private:
+  std::string Indentation(int level) {
+    indentation_ += static_cast<std::size_t>(level) * 2;
+    return is_too_long() ? "" : std::string(static_cast<std::size_t>(level) * 2, ' ');
   }
+
+  std::string List(const std::vector<ExprPtr>& items, int level) {
+    std::string text;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      text += Of(*items[i], level) + (i + 1 < items.size() ? ",\n" : "\n");
+    }
+    return text;
+  }
+
+  // The operands of the lowest operators stay on one line as long as they fit.
+  std::string Chain(const BinaryExpr& top, int level) {
+    const std::vector<const BinaryExpr*> chain = ChainOf(top);
+    std::string text = Text(*chain.back()->lhs);
+    std::size_t broken = chain.size();
+    for (; broken > 0; --broken) {
+      std::string longer = text + RightSide(*chain[broken - 1]);
+      if (longer.size() > kPrettyColumns) break;
+      text = std::move(longer);
+    }
+    const int lowest = level + static_cast<int>(broken);
+    text = broken == chain.size() ? Of(*chain.back()->lhs, lowest) : Indentation(lowest) + text;
+    for (std::size_t i = broken; i-- > 0;) {
+      const int at = level + static_cast<int>(i);
+      text += '\n' + Indentation(at) + OperatorText(*chain[i]) + '\n';
+      text += Of(*chain[i]->rhs, at + 1);
+    }
+    return text;
+  }
+
+  std::size_t indentation_ = 0;
+};
+
+std::string Pretty::Of(const Expr& expr, int level) {
+  const std::string flat = Text(expr);
+  // Upstream leaves a subquery that fits where the line begins.
+  if (flat.size() <= kPrettyColumns && expr.kind == ExprKind::kSubquery) return flat;
+  if (expr.kind == ExprKind::kBinary && flat.size() > kPrettyColumns) {
+    return Chain(As<BinaryExpr>(expr), level);
+  }
+  const std::string indent = Indentation(level);
+  if (flat.size() <= kPrettyColumns) return indent + flat;
   switch (expr.kind) {
     case ExprKind::kAggregate: {
       const auto& aggregate = As<AggregateExpr>(expr);
-      return indent + AggregateHead(aggregate) + "(\n" + PrettyList(Children(expr), level + 1) +
-             indent + ")";
-    }
-    case ExprKind::kBinary: {
-      const auto& binary = As<BinaryExpr>(expr);
-      return fmt::format("{}\n{}{}\n{}", Pretty(*binary.lhs, level + 1), indent,
-                         OperatorText(binary), Pretty(*binary.rhs, level + 1));
+      return indent + AggregateHead(aggregate) + "(\n" + List(Children(expr), level + 1) + indent +
+             ")";
     }
     case ExprKind::kCall:
-      return indent + As<CallExpr>(expr).name + "(\n" + PrettyList(Children(expr), level + 1) +
-             indent + ")";
+      return indent + As<CallExpr>(expr).name + "(\n" + List(Children(expr), level + 1) + indent +
+             ")";
     case ExprKind::kParen:
-      return indent + "(\n" + Pretty(*As<ParenExpr>(expr).expr, level + 1) + "\n" + indent + ")";
+      return indent + "(\n" + Of(*As<ParenExpr>(expr).expr, level + 1) + "\n" + indent + ")";
     case ExprKind::kSubquery: {
       const auto& subquery = As<SubqueryExpr>(expr);
-      return Pretty(*subquery.expr, level) + SubqueryText(subquery);
+      return Of(*subquery.expr, level) + SubqueryText(subquery);
     }
     case ExprKind::kUnary: {
-      const std::string inner = Pretty(*As<UnaryExpr>(expr).expr, level);
+      const std::string inner = Of(*As<UnaryExpr>(expr).expr, level);
       return indent + (As<UnaryExpr>(expr).op == UnaryOp::kMinus ? "-" : "+") +
              std::string(TrimSpace(inner));
     }
@@ -174,8 +210,10 @@ std::string Text(const Expr& expr) {
       return (unary.op == UnaryOp::kMinus ? "-" : "+") + Text(*unary.expr);
     }
     case ExprKind::kBinary: {
-      const auto& binary = As<BinaryExpr>(expr);
-      return fmt::format("{} {} {}", Text(*binary.lhs), OperatorText(binary), Text(*binary.rhs));
+      const std::vector<const BinaryExpr*> chain = ChainOf(As<BinaryExpr>(expr));
+      std::string text = Text(*chain.back()->lhs);
+      for (auto node = chain.rbegin(); node != chain.rend(); ++node) text += RightSide(**node);
+      return text;
     }
     case ExprKind::kAggregate: {
       const auto& aggregate = As<AggregateExpr>(expr);
@@ -193,6 +231,10 @@ std::string Text(const Expr& expr) {
   return {};
 }
 
-std::string PrettyText(const Expr& expr) { return Pretty(expr, 0); }
+std::string PrettyText(const Expr& expr) {
+  Pretty pretty;
+  std::string text = pretty.Of(expr, 0);
+  return pretty.is_too_long() ? Text(expr) : text;
+}
 
 }  // namespace tocsin::promql

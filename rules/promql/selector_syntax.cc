@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -13,16 +11,6 @@ namespace tocsin::promql {
 namespace {
 
 constexpr std::string_view kDurationWords = "number, duration, step(), or range()";
-// Beyond this many seconds an int64 of nanoseconds overflows.
-constexpr double kMaxDurationSeconds = 9'223'372'036.0;
-
-std::int64_t ToMillis(double seconds) {
-  return static_cast<std::int64_t>(std::round(seconds * 1e9) / 1e6);
-}
-
-bool StartsDurationExpression(const Token& token) {
-  return token.kind == TokenKind::kPreprocessor || token.Is("(");
-}
 
 }  // namespace
 
@@ -104,46 +92,9 @@ Syntax::NodePtr Syntax::Postfix(NodePtr node) {
   return nullptr;
 }
 
-// A number or a duration, in seconds, with or without signs.
-double Syntax::DurationSeconds(bool signs, std::string_view context, std::string_view expected) {
-  const int start = Peek().start;
-  double factor = 1;
-  while (signs && (Peek().Is("-") || Peek().Is("+"))) {
-    if (Take().word == "-") factor = -factor;
-  }
-  if (Peek().kind == TokenKind::kPreprocessor && !Peek(1).Is("(")) {
-    Take();
-    Unexpected(context, expected);
-    return 0;
-  }
-  if (StartsDurationExpression(Peek())) {
-    Fail(Peek().start, "experimental duration expression is not enabled");
-    return 0;
-  }
-  if (Peek().kind != TokenKind::kNumber && Peek().kind != TokenKind::kDuration) {
-    Unexpected(context, expected);
-    return 0;
-  }
-  const NodePtr number = Number();
-  if (failed()) return 0;
-  const double seconds = factor * As<NumberLiteral>(*number).value;
-  if (!(std::abs(seconds) <= kMaxDurationSeconds)) Fail(start, "duration out of range");
-  return seconds;
-}
-
 Syntax::NodePtr Syntax::RangeOrSubquery(NodePtr node) {
   const int bracket = Take().start;
-  const auto positive = [this](std::string_view context, std::string_view expected) {
-    constexpr std::array<std::string_view, 6> kArithmetic = {"+", "-", "*", "/", "%", "^"};
-    const int start = Peek().start;
-    const double seconds = DurationSeconds(true, context, expected);
-    if (!failed() && seconds <= 0) Fail(start, "duration must be greater than 0");
-    const bool more = std::any_of(kArithmetic.begin(), kArithmetic.end(),
-                                  [this](std::string_view word) { return Peek().Is(word); });
-    if (!failed() && more) Fail(start, "experimental duration expression is not enabled");
-    return ToMillis(seconds);
-  };
-  const std::int64_t range_ms = positive("subquery or range selector", kDurationWords);
+  const std::int64_t range_ms = PositiveDuration("subquery or range selector", kDurationWords);
   if (failed()) return nullptr;
   if (TakeIf("]")) {
     if (node->kind != ExprKind::kVectorSelector) {
@@ -169,7 +120,7 @@ Syntax::NodePtr Syntax::RangeOrSubquery(NodePtr node) {
   subquery->range_ms = range_ms;
   if (!Peek().Is("]")) {
     subquery->step_ms =
-        positive("subquery selector", "number, duration, step(), range(), or \"]\"");
+        PositiveDuration("subquery selector", "number, duration, step(), range(), or \"]\"");
     if (failed()) return nullptr;
   }
   if (!TakeIf("]")) {
@@ -204,8 +155,8 @@ TimeShift* Syntax::ShiftOf(Expr& node, std::string_view modifier, int** end) {
 
 Syntax::NodePtr Syntax::Offset(NodePtr node) {
   Take();
-  const double seconds = DurationSeconds(true, "offset", kDurationWords);
-  if (failed()) return nullptr;
+  Duration duration;
+  if (!DurationOperand({false, "offset", kDurationWords}, duration)) return nullptr;
   int* end = nullptr;
   TimeShift* shift = ShiftOf(*node, "offset", &end);
   if (shift == nullptr) return nullptr;
@@ -213,7 +164,7 @@ Syntax::NodePtr Syntax::Offset(NodePtr node) {
     Fail(node->position.start, "offset may not be set multiple times");
     return nullptr;
   }
-  shift->offset_ms = ToMillis(seconds);
+  shift->offset_ms = MillisOf(duration.seconds);
   *end = last_end_;
   return node;
 }

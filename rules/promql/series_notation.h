@@ -35,10 +35,8 @@ struct SeriesDescription {
   std::vector<SequenceValue> values;
 };
 
-// `1+2x3 _ stale`. Errors: kInvalidArgument with line:column of the text.
-Result<std::vector<SequenceValue>> ParseSequence(std::string_view text);
-
-// `metric{a="b"} 1+2x3`: a metric and its sequence. Errors: as ParseSequence.
+// `metric{a="b"} 1+2x3`: a metric and its sequence. Errors: kInvalidArgument with upstream's
+// text, line and column.
 Result<SeriesDescription> ParseSeriesDescription(std::string_view text);
 
 }  // namespace tocsin::promql

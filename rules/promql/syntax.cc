@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <optional>
 #include <utility>
 
 #include "rules/promql/functions.h"
@@ -15,12 +13,8 @@
 namespace tocsin::promql {
 namespace {
 
-const Operator* FindOperator(const Token& token) {
-  if (token.kind != TokenKind::kOperator) return nullptr;
-  for (const Operator& op : kOperators) {
-    if (op.text == token.word) return &op;
-  }
-  return nullptr;
+bool IsFill(const Token& token) {
+  return token.kind == TokenKind::kKeyword && token.word.starts_with("fill");
 }
 
 }  // namespace
@@ -62,8 +56,34 @@ void Syntax::Fail(int start, std::string_view message) {
   if (error_.empty()) error_ = ParseErrorText(text_, start, message);
 }
 
+void Syntax::FailAhead(int start, std::string_view message) {
+  const Token& next = Peek();
+  if (next.kind == TokenKind::kError) return Fail(next.start, next.word);
+  Fail(start, message);
+}
+
 void Syntax::StandsOver(Expr& node, const ExprPtr& child) {
   node.height = std::max(node.height, child->height + 1);
+  CheckHeight(node, child);
+}
+
+void Syntax::StandsOverOperands(BinaryExpr& node) {
+  node.operand_height = std::max(node.lhs->height, node.rhs->height);
+  if (node.lhs->kind == ExprKind::kBinary) {
+    const auto& before = As<BinaryExpr>(*node.lhs);
+    node.chain = before.chain + 1;
+    node.operand_height = std::max(before.operand_height, node.rhs->height);
+  }
+  if (node.chain > kMaxExprChain) {
+    return Fail(node.position.start,
+                fmt::format("expression has more than {} operators in a row", kMaxExprChain));
+  }
+  node.height = node.operand_height + std::min(node.chain, kChainHeight);
+  CheckHeight(node, node.lhs);
+  CheckHeight(node, node.rhs);
+}
+
+void Syntax::CheckHeight(const Expr& node, const ExprPtr& child) {
   if (node.height <= kMaxExprDepth || failed()) return;
   // What is wrong further down comes first, as upstream, which has no such limit, says it.
   error_ = CheckTypes(const_cast<Expr&>(*child), text_);
@@ -109,7 +129,8 @@ Syntax::NodePtr Syntax::Binary(int minimum_precedence) {
   }
   NodePtr left = Unary();
   while (!failed()) {
-    const Operator* op = FindOperator(Peek());
+    const Token& token = Peek();
+    const Operator* op = token.kind == TokenKind::kOperator ? FindOperator(token.word) : nullptr;
     if (op == nullptr || op->precedence < minimum_precedence) break;
     Take();
     Modifiers modifiers;
@@ -121,10 +142,9 @@ Syntax::NodePtr Syntax::Binary(int minimum_precedence) {
     node->op = op->op;
     node->position = left->position;
     node->position.end = right->position.end;
-    StandsOver(*node, left);
-    StandsOver(*node, right);
     node->lhs = std::move(left);
     node->rhs = std::move(right);
+    StandsOverOperands(*node);
     node->return_bool = modifiers.return_bool;
     node->matching = std::move(modifiers.matching);
     const bool scalars =
@@ -197,6 +217,16 @@ bool Syntax::IsMetricName(const Token& token) const {
     case TokenKind::kOperator: return token.Is("and") || token.Is("or") || token.Is("unless");
     default: return false;
   }
+}
+
+bool Syntax::StartsExpression(const Token& token) const {
+  switch (token.kind) {
+    case TokenKind::kNumber:
+    case TokenKind::kDuration:
+    case TokenKind::kString: return true;
+    default: break;
+  }
+  return IsMetricName(token) || token.Is("(") || token.Is("{") || token.Is("+") || token.Is("-");
 }
 
 Syntax::NodePtr Syntax::Number() {
@@ -275,8 +305,8 @@ std::vector<ExprPtr> Syntax::Arguments() {
       Unexpected(aggregation_depth_ > 0 ? "aggregation" : "", "");
       return {};
     }
-    if (Peek().Is(")")) {
-      Fail(comma, "trailing commas not allowed in function call args");
+    if (!StartsExpression(Peek())) {
+      FailAhead(comma, "trailing commas not allowed in function call args");
       return {};
     }
   }
@@ -286,12 +316,6 @@ Syntax::NodePtr Syntax::Aggregation() {
   const Token& name = Take();
   auto node = std::make_shared<AggregateExpr>();
   node->position = Range(name.start, name.end);
-  if (name.Is("limitk") || name.Is("limit_ratio")) {
-    Fail(name.start, fmt::format("{}() is experimental and must be enabled with "
-                                 "--enable-feature=promql-experimental-functions",
-                                 name.word));
-    return nullptr;
-  }
   for (const Aggregator& aggregator : kAggregators) {
     if (aggregator.text == name.word) node->op = aggregator.op;
   }
@@ -305,9 +329,10 @@ Syntax::NodePtr Syntax::Aggregation() {
   std::vector<ExprPtr> arguments = Arguments();
   --aggregation_depth_;
   if (failed()) return nullptr;
-  if (!modifier_first) AggregationModifier(*node);
+  const bool modifier_last = !modifier_first && AggregationModifier(*node);
   if (failed()) return nullptr;
-  return FinishAggregation(std::move(node), std::move(arguments));
+  return FinishAggregation(name, std::move(node), std::move(arguments),
+                           !modifier_first && !modifier_last);
 }
 
 bool Syntax::AggregationModifier(AggregateExpr& node) {
@@ -318,19 +343,30 @@ bool Syntax::AggregationModifier(AggregateExpr& node) {
   return true;
 }
 
-Syntax::NodePtr Syntax::FinishAggregation(std::shared_ptr<AggregateExpr> node,
-                                          std::vector<ExprPtr> arguments) {
+Syntax::NodePtr Syntax::FinishAggregation(const Token& name, std::shared_ptr<AggregateExpr> node,
+                                          std::vector<ExprPtr> arguments, bool looked_ahead) {
   node->position.end = last_end_;
-  if (arguments.empty()) {
-    Fail(node->position.start, "no arguments for aggregate expression provided");
-    return nullptr;
-  }
+  const bool experimental = name.Is("limitk") || name.Is("limit_ratio");
   const std::size_t wanted = TakesParameter(node->op) ? 2 : 1;
-  if (arguments.size() != wanted) {
-    Fail(node->position.start,
-         fmt::format("wrong number of arguments for aggregate expression provided, expected {}, "
-                     "got {}",
-                     wanted, arguments.size()));
+  std::string message;
+  if (arguments.empty()) {
+    message = "no arguments for aggregate expression provided";
+  } else if (experimental) {
+    message = fmt::format(
+        "{}() is experimental and must be enabled with "
+        "--enable-feature=promql-experimental-functions",
+        name.word);
+  } else if (arguments.size() != wanted) {
+    message = fmt::format(
+        "wrong number of arguments for aggregate expression provided, expected {}, got {}", wanted,
+        arguments.size());
+  }
+  if (!message.empty()) {
+    if (looked_ahead) {
+      FailAhead(name.start, message);
+    } else {
+      Fail(name.start, message);
+    }
     return nullptr;
   }
   for (const ExprPtr& argument : arguments) StandsOver(*node, argument);
@@ -347,7 +383,7 @@ bool Syntax::BinaryModifiers(int start, Modifiers& modifiers) {
     modifiers.matching.labels = GroupingLabels();
     if (failed() || !GroupModifier(modifiers)) return false;
   }
-  if (Peek().kind == TokenKind::kKeyword && Peek().word.starts_with("fill")) {
+  if (IsFill(Peek())) {
     Fail(start, "binop fill modifiers are experimental and not enabled");
   }
   return !failed();
@@ -359,7 +395,9 @@ bool Syntax::GroupModifier(Modifiers& modifiers) {
   Take();
   modifiers.matching.card =
       left ? VectorMatching::Card::kManyToOne : VectorMatching::Card::kOneToMany;
-  if (Peek().Is("(")) modifiers.matching.include = GroupingLabels();
+  if (Peek().Is("(") || !(StartsExpression(Peek()) || IsFill(Peek()))) {
+    modifiers.matching.include = GroupingLabels();
+  }
   return !failed();
 }
 
@@ -378,7 +416,8 @@ std::vector<std::string> Syntax::GroupingLabels() {
         Fail(token.start, "invalid label name for grouping: " + GoQuote(labels.back()));
         return {};
       }
-    } else if (IsMetricName(token) || token.kind == TokenKind::kKeyword || token.Is("atan2")) {
+    } else if (!token.Is("without") &&  // Alone among the language's words.
+               (IsMetricName(token) || token.kind == TokenKind::kKeyword || token.Is("atan2"))) {
       labels.emplace_back(token.text);
     } else {
       Unexpected("grouping opts", "label");

@@ -30,7 +30,9 @@ class TypeCheck {
     // The parser has just made the tree and nobody else holds it yet.
     if (error.empty()) Check(const_cast<Expr&>(*child));
   }
+  void CheckKind(Expr& expr);
   void Aggregate(AggregateExpr& node);
+  void Chain(BinaryExpr& top);
   void Binary(BinaryExpr& node);
   void Call(CallExpr& node);
   void Selector(const VectorSelector& node);
@@ -48,7 +50,30 @@ void TypeCheck::Expect(const ExprPtr& expr, ValueType wanted, std::string_view c
                                          context, ValueTypeText(expr->type)));
 }
 
+// Of a node whose operands know it of themselves.
+bool IsStepInvariant(const Expr& expr) {
+  switch (expr.kind) {
+    case ExprKind::kNumber:
+    case ExprKind::kString: return true;
+    case ExprKind::kVectorSelector:
+      return As<VectorSelector>(expr).shift.at != TimeShift::At::kNone;
+    case ExprKind::kSubquery: return As<SubqueryExpr>(expr).shift.at != TimeShift::At::kNone;
+    case ExprKind::kCall:
+      if (As<CallExpr>(expr).function->traits.needs_step) return false;
+      break;
+    default: break;
+  }
+  const std::vector<ExprPtr> children = Children(expr);
+  return std::all_of(children.begin(), children.end(),
+                     [](const ExprPtr& child) { return child->step_invariant; });
+}
+
 void TypeCheck::Check(Expr& expr) {
+  CheckKind(expr);
+  expr.step_invariant = IsStepInvariant(expr);
+}
+
+void TypeCheck::CheckKind(Expr& expr) {
   switch (expr.kind) {
     case ExprKind::kNumber:
     case ExprKind::kString: return;
@@ -56,7 +81,7 @@ void TypeCheck::Check(Expr& expr) {
     case ExprKind::kMatrixSelector: return CheckChild(As<MatrixSelector>(expr).selector);
     case ExprKind::kParen: return CheckChild(As<ParenExpr>(expr).expr);
     case ExprKind::kAggregate: return Aggregate(static_cast<AggregateExpr&>(expr));
-    case ExprKind::kBinary: return Binary(static_cast<BinaryExpr&>(expr));
+    case ExprKind::kBinary: return Chain(static_cast<BinaryExpr&>(expr));
     case ExprKind::kCall: return Call(static_cast<CallExpr&>(expr));
     case ExprKind::kUnary: {
       const ExprPtr& operand = As<UnaryExpr>(expr).expr;
@@ -97,9 +122,19 @@ int TypeCheck::OperatorStart(const BinaryExpr& node) const {
   return static_cast<int>(at);
 }
 
+void TypeCheck::Chain(BinaryExpr& top) {
+  const std::vector<const BinaryExpr*> chain = ChainOf(top);
+  CheckChild(chain.back()->lhs);
+  for (auto node = chain.rbegin(); node != chain.rend() && error.empty(); ++node) {
+    auto& binary = const_cast<BinaryExpr&>(**node);
+    CheckChild(binary.rhs);
+    Binary(binary);
+    binary.step_invariant = IsStepInvariant(binary);
+  }
+}
+
+// Of an operator whose operands are checked.
 void TypeCheck::Binary(BinaryExpr& node) {
-  CheckChild(node.lhs);
-  CheckChild(node.rhs);
   const ValueType left = node.lhs->type;
   const ValueType right = node.rhs->type;
   const int start = node.position.start;

@@ -50,7 +50,7 @@ class RequestsTest : public ::testing::Test {
     const std::size_t question = target.find('?');
     request.path = target.substr(0, question);
     if (question != target.npos) {
-      request.params = api::ParseForm(std::string_view(target).substr(question + 1));
+      request.params = api::ParseForm(std::string_view(target).substr(question + 1)).params;
     }
     request.body = body;
     if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");

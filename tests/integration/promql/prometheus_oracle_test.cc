@@ -31,7 +31,6 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
-#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/remote_write.h"
@@ -41,7 +40,7 @@
 #include "tests/oracle/query_generator.h"
 #include "tests/oracle/seeds.h"
 #include "tests/support/daemon_process.h"
-#include "tests/support/process.h"
+#include "tests/support/prometheus_server.h"
 
 namespace tocsin::testing {
 namespace {
@@ -138,43 +137,6 @@ class Server {
   CurlHttpClient client_;
 };
 
-class Prometheus {
- public:
-  Prometheus() : port_(FreePort()) {
-    PosixFileSystem files;
-    EXPECT_TRUE(files.WriteAtomically(folder_.File("prometheus.yml"), "{}\n").ok());
-    ProcessOptions options;
-    options.argv = {"prometheus",
-                    "--config.file=" + folder_.File("prometheus.yml"),
-                    "--storage.tsdb.path=" + folder_.File("data"),
-                    "--storage.tsdb.retention.time=100y",
-                    "--web.listen-address=127.0.0.1:" + std::to_string(port_),
-                    "--web.enable-remote-write-receiver",
-                    "--log.level=warn"};
-    options.output = folder_.File("prometheus.out");
-    auto started = ChildProcess::Start(options);
-    if (!started.ok()) {
-      ADD_FAILURE() << "this test needs Debian's prometheus: " << started.error().message;
-      return;
-    }
-    process_ = std::move(started).value();
-    Server server(Url());
-    const bool ready =
-        WaitUntil([&] { return server.Send("/-/ready", "GET", "", {}).response.status == 200; });
-    EXPECT_TRUE(ready) << process_->Output();
-  }
-  ~Prometheus() {
-    if (process_) process_->Stop();
-  }
-
-  std::string Url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-
- private:
-  TemporaryFolder folder_;
-  int port_;
-  std::unique_ptr<ChildProcess> process_;
-};
-
 bool Near(double a, double b) {
   if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
   if (a == b) return true;
@@ -267,8 +229,10 @@ void RunSeed(std::uint64_t seed, bool closed_left) {
       std::string("web: { accept_remote_write: true }\npromql: { closed_left: ") +
       (closed_left ? "true" : "false") + " }\n");
   ASSERT_TRUE(daemon.ok()) << daemon.error().message;
-  const Prometheus prometheus;
-  Comparison comparison(seed, closed_left, (*daemon)->Url(""), prometheus.Url());
+  const auto prometheus = PrometheusServer::Start(
+      "{}\n", {"--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver"});
+  ASSERT_TRUE(prometheus.ok()) << "install prometheus: " << prometheus.error().message;
+  Comparison comparison(seed, closed_left, (*daemon)->Url(""), (*prometheus)->Url(""));
   if (::testing::Test::HasFatalFailure()) return;
   QueryGenerator generator(seed,
                            {.only_what_2_x_has = true, .subqueries_off_the_grid = !closed_left});

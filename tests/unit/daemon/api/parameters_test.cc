@@ -17,18 +17,31 @@ TEST(ParametersTest, TimesAreUnixSecondsOrRfc3339) {
   EXPECT_EQ(*ParseApiTime("-1.5"), -1500);
   EXPECT_EQ(*ParseApiTime("0"), 0);
   EXPECT_EQ(*ParseApiTime("2015-07-01T20:10:51.781Z"), 1435781451781);
-  for (const char* bad : {"", "yesterday", "NaN", "1e300", "2015-07-01"}) {
+  EXPECT_EQ(*ParseApiTime("2015-07-01T4:10:51,781+02:00"), 1435716651781);
+  EXPECT_EQ(*ParseApiTime("1_0.5"), 10'500);
+  EXPECT_EQ(*ParseApiTime("0x10p0"), 16'000);
+  for (const char* bad :
+       {"", "yesterday", "NaN", "1e300", "2015-07-01", "0x10", "1__0", "2015-07-01t20:10:51Z",
+        "2015-07-01T20:10:51z", "2015-07-01T20:10:60Z", "2015-07-01T"}) {
     EXPECT_FALSE(ParseApiTime(bad).ok()) << bad;
   }
-  EXPECT_EQ(ParseApiTime("foo").error().message, "cannot parse \"foo\" to a valid timestamp");
+  EXPECT_EQ(ParseApiTime("a\tb").error().message, "cannot parse \"a\\tb\" to a valid timestamp");
 }
 
 TEST(ParametersTest, StepsAreSecondsOrDurations) {
   EXPECT_EQ(*ParseApiDuration("15"), Millis(15'000));
   EXPECT_EQ(*ParseApiDuration("0.5"), Millis(500));
   EXPECT_EQ(*ParseApiDuration("1m30s"), Millis(90'000));
+  EXPECT_EQ(*ParseApiDuration("0x1p4"), Millis(16'000));
+  EXPECT_EQ(*ParseApiDuration("1_0"), Millis(10'000));
+  EXPECT_EQ(*ParseApiDuration("1.0006"), Millis(1000));
+  EXPECT_LT(*ParseApiDuration("NaN"), Millis(0));
   EXPECT_EQ(ParseApiDuration("soon").error().message, "cannot parse \"soon\" to a valid duration");
-  EXPECT_FALSE(ParseApiDuration("1e40").ok());
+  EXPECT_EQ(ParseApiDuration("0x10").error().message, "cannot parse \"0x10\" to a valid duration");
+  EXPECT_EQ(ParseApiDuration("1e40").error().message,
+            "cannot parse \"1e40\" to a valid duration. It overflows int64");
+  EXPECT_EQ(ParseApiDuration("1e400").error().message,
+            "cannot parse \"1e400\" to a valid duration");
 }
 
 TEST(ParametersTest, TheEndsOfTimeAreWrittenAsGoPrintsThem) {
@@ -49,11 +62,24 @@ TEST(ParametersTest, ARangeIsAllOfTimeUnlessSaidOtherwise) {
             "Invalid time value for 'end': cannot parse \"then\" to a valid timestamp");
 }
 
-TEST(ParametersTest, FormsAreReadAsBrowsersAndPeopleWriteThem) {
+TEST(ParametersTest, FormsAreReadAsGoDoes) {
   const std::vector<std::pair<std::string, std::string>> expected = {
-      {"query", "up{job=\"a b\"}"}, {"x", ""}, {"", "y"}, {"100%", "%z+"}, {"query", "2"}};
-  EXPECT_EQ(ParseForm("query=up{job=\"a+b\"}&x&&=y&100%=%z%2B&query=2"), expected);
-  EXPECT_TRUE(ParseForm("").empty());
+      {"query", "up{job=\"a b\"}"}, {"x", ""}, {"", "y"}, {"100%", "z=+"}, {"query", "2"}};
+  const Form form = ParseForm("query=up{job=\"a+b\"}&x&&=y&100%25=z=%2b&query=2");
+  EXPECT_EQ(form.params, expected);
+  EXPECT_EQ(form.error, "");
+  EXPECT_TRUE(ParseForm("").params.empty());
+}
+
+TEST(ParametersTest, OfABrokenFormTheOtherParametersAreRead) {
+  const std::vector<std::pair<std::string, std::string>> expected = {{"a", "1"}, {"f", "2"}};
+  const Form broken = ParseForm("a=1&b=%zz&%4=c&f=2");
+  EXPECT_EQ(broken.params, expected);
+  EXPECT_EQ(broken.error, "invalid URL escape \"%zz\"");
+  const Form separated = ParseForm("a=1&b=%zz&c=3;d=4&f=2&g=%");
+  EXPECT_EQ(separated.params, expected);
+  EXPECT_EQ(separated.error, "invalid semicolon separator in query");
+  EXPECT_EQ(ParseForm("a=%4").error, "invalid URL escape \"%4\"");
 }
 
 TEST(ParametersTest, LabelNamesOfPathsAreUnescaped) {
@@ -67,7 +93,7 @@ TEST(ParametersTest, LabelNamesOfPathsAreUnescaped) {
                                                         {"U__broken_", "U__broken_"},
                                                         {"U___xyz_", "U___xyz_"},
                                                         {"U___d800_", "U___d800_"},
-                                                        {"U___1234567_", "U___1234567_"}}) {
+                                                        {"U___10ffff_", "U___10ffff_"}}) {
     EXPECT_EQ(UnescapeLabelName(escaped), name);
   }
 }
@@ -80,6 +106,9 @@ TEST(ParametersTest, BooleansAndLimitsAreRefusedInGosWords) {
   Request request;
   request.params = {{"limit", "x"}};
   EXPECT_EQ(ParseApiLimit(request).error().message, "strconv.Atoi: parsing \"x\": invalid syntax");
+  request.params = {{"limit", "99999999999999999999"}};
+  EXPECT_EQ(ParseApiLimit(request).error().message,
+            "strconv.Atoi: parsing \"99999999999999999999\": value out of range");
   request.params = {{"limit", "-1"}};
   EXPECT_EQ(ParseApiLimit(request).error().message, "limit must be non-negative");
 }

@@ -56,6 +56,41 @@ TEST(ConfigNodeTest, SyntaxErrorsAndDuplicateKeysNameLineAndColumn) {
   EXPECT_EQ(twice.Text(), "tocsin.yaml:3:1: a: key is there twice\n");
 }
 
+TEST(ConfigNodeTest, AMergeKeyBringsWhatTheMapDoesNotSayItself) {
+  ConfigErrors errors;
+  const ConfigNode root = Parse(
+      "base: &base { a: 1, b: { c: 2 } }\nmore: &more { a: 3, d: 4 }\n"
+      "one: { <<: *base, a: 5 }\nboth: { e: 6, <<: [ *base, *more ] }\nquoted: { '<<': 7 }\n",
+      errors);
+  EXPECT_EQ(errors.Text(), "");
+  EXPECT_EQ(root.Find("one")->Find("a")->scalar(), "5");
+  EXPECT_EQ(root.Find("one")->Find("b")->Find("c")->scalar(), "2");
+  EXPECT_EQ(root.Find("both")->Find("a")->scalar(), "1");
+  EXPECT_EQ(root.Find("both")->Find("d")->scalar(), "4");
+  EXPECT_EQ(root.Find("both")->entries().size(), 4u);
+  EXPECT_EQ(root.Find("quoted")->Find("<<")->scalar(), "7");
+  ConfigErrors wrong;
+  Parse("a:\n  <<: 5\n", wrong);
+  EXPECT_EQ(wrong.Text(), "tocsin.yaml:2:3: a: << takes a map or a list of maps\n");
+}
+
+TEST(ConfigNodeTest, AFileThatWasCutOffWithinQuotesIsRefused) {
+  for (const char* text : {"a: 1\nb: 'it is\n", "a: 1\nb: \"it is\\\"\n", "a: 1\nb: 'it''\n\n"}) {
+    ConfigErrors errors;
+    Parse(text, errors);
+    EXPECT_EQ(errors.Text(), "tocsin.yaml:2:4: b: not valid YAML: the quotes are not closed\n");
+  }
+  ConfigErrors errors;
+  Parse("a: 'it''s'\nb: \"\\\"\"\n'c': !x 'y'\nd: |\n  'e\n\xc3\xa9: '\xc3\xa9'\n", errors);
+  EXPECT_EQ(errors.Text(), "");
+}
+
+TEST(ConfigNodeTest, ControlCharactersAreRefused) {
+  ConfigErrors errors;
+  Parse("a: 1\nb: x\x01y\n", errors);
+  EXPECT_EQ(errors.Text(), "tocsin.yaml:2:5: not valid YAML: a control character\n");
+}
+
 TEST(ConfigNodeTest, VariablesExpandInValuesAndAnUnsetOneIsAnError) {
   setenv("TOCSIN_TEST_HOST", "db1", 1);
   ConfigErrors errors;

@@ -16,7 +16,8 @@ TEST(TextTest, NumbersAreReadStrictly) {
     EXPECT_FALSE(ParseDouble(bad)) << bad;
   }
   EXPECT_EQ(ParseInt("-42"), -42);
-  EXPECT_FALSE(ParseInt("42s"));
+  EXPECT_EQ(ParseInt("+42"), 42);
+  for (const char* bad : {"42s", "+-42", "+", ""}) EXPECT_FALSE(ParseInt(bad)) << bad;
   EXPECT_FALSE(ParseInt("99999999999999999999"));
 }
 

@@ -85,6 +85,65 @@ TEST_F(EngineTest, DeadlineEndsAQuery) {
   EXPECT_EQ(result.error().message, "query timed out in expression evaluation");
 }
 
+// `first`, and `rest` behind it `count` times.
+std::string Repeated(std::string first, std::string_view rest, int count) {
+  for (int i = 0; i < count; ++i) first += rest;
+  return first;
+}
+
+TEST_F(EngineTest, ALongChainOfOperatorsIsEvaluatedFromTheLeft) {
+  Load(1000, "m{i=\"1\"} 1+1x9");
+  Load(1000, "m{i=\"2\"} 10+10x9");
+  // The values at 3 s and 4 s, of each series.
+  const auto values = [&](const std::string& query) {
+    std::vector<double> all;
+    const auto result = Range(query, 4000, 1000);
+    EXPECT_TRUE(result.ok()) << result.error().message;
+    if (!result.ok()) return all;
+    for (const MatrixRow& row : std::get<Matrix>(result->value)) {
+      for (std::size_t i = 3; i < row.samples.size(); ++i) all.push_back(row.samples.values[i]);
+    }
+    return all;
+  };
+  using Values = std::vector<double>;
+  for (const int count : {32, 33, 64, 65, 2000}) {
+    const double times = count + 1;
+    EXPECT_EQ(values(Repeated("m", " + m", count)),
+              (Values{4 * times, 5 * times, 40 * times, 50 * times}));
+    EXPECT_EQ(values(Repeated("m", " - 1", count)),
+              (Values{4.0 - count, 5.0 - count, 40.0 - count, 50.0 - count}));
+    EXPECT_EQ(values(Repeated("1", " + 1", count)), (Values{times, times}));
+    EXPECT_EQ(values(Repeated("1", " + 1", count) + " + m"),
+              (Values{times + 4, times + 5, times + 40, times + 50}));
+    // What is the same at every step, below what is not.
+    EXPECT_EQ(values(Repeated(Repeated("m @ 1", " + m @ 1", count), " + m", count)),
+              (Values{2 * times + 4 * count, 2 * times + 5 * count, 20 * times + 40 * count,
+                      20 * times + 50 * count}));
+    EXPECT_EQ(values(Repeated("nothing", " or nothing", count) + " or m"), (Values{4, 5, 40, 50}));
+    EXPECT_EQ(values(Repeated("m", " and m", count)), (Values{4, 5, 40, 50}));
+    EXPECT_EQ(values(Repeated("m", " > 0", count)), (Values{4, 5, 40, 50}));
+    // A chain in another's operand.
+    EXPECT_EQ(values(Repeated("m", " - m", count) + " + (" + Repeated("m", " + m", count) + ")"),
+              (Values{8, 10, 80, 100}));
+  }
+}
+
+TEST_F(EngineTest, TheDeepestTreeThatIsReadIsEvaluated) {
+  Load(1000, "m 1x9");
+  // Each level brings operators on both sides of its parentheses.
+  std::string query = "m";
+  std::string deepest;
+  while (Parse(query).ok()) {
+    deepest = query;
+    query = "m + (" + Repeated(query, " + m", 63) + ")" + Repeated("", " + m", 40);
+  }
+  const Result<QueryResult> result = Instant(deepest, 1000);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  std::string parentheses = "m";
+  while (Parse("(" + parentheses + ")").ok()) parentheses = "(" + parentheses + ")";
+  EXPECT_TRUE(Instant(parentheses, 1000).ok());
+}
+
 // A clock that moves a little at every look, so that a query ages while it works.
 class AgeingClock : public Clock {
  public:

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rules/promql/ast.h"
@@ -44,6 +45,8 @@ TEST(ParserTest, ErrorsNameThePlaceAndWhatWasExpected) {
        "1:22: parse error: unexpected identifier \"test\" in grouping opts, expected \"(\""},
       {"sum without(==)(some_metric)",
        "1:13: parse error: unexpected <op:==> in grouping opts, expected label"},
+      {"sum by (without) (x)",
+       "1:9: parse error: unexpected <without> in grouping opts, expected label"},
       {"sum by (a b) (x)",
        "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""},
       {"sum (a) without (b) by (c)", "1:21: parse error: unexpected <by>"},
@@ -99,6 +102,60 @@ TEST(ParserTest, ErrorsNameThePlaceAndWhatWasExpected) {
       {"1m1h", "1:1: parse error: not a valid duration string: \"1m1h\""},
   };
   for (const Case& c : cases) EXPECT_EQ(ErrorOf(c.text), c.error) << c.text;
+}
+
+// Upstream's parser reads one token ahead where a rule may go on, and tells the first of its
+// errors: a token that is none comes before what only its rule would notice.
+TEST(ParserTest, OfSeveralErrorsTheOneThatUpstreamMeetsFirstIsTold) {
+  const std::string no_dollar = "parse error: unexpected character: '$'";
+  const std::string no_arguments = "parse error: no arguments for aggregate expression provided";
+  const std::string trailing = "parse error: trailing commas not allowed in function call args";
+  const std::string experimental = "parse error: experimental duration expression is not enabled";
+  const std::vector<std::pair<std::string_view, std::string>> cases = {
+      {"sum()$", "1:6: " + no_dollar},
+      {"sum(x, y) $", "1:11: " + no_dollar},
+      {"sum() x", "1:1: " + no_arguments},
+      {"sum by (a) ()$", "1:1: " + no_arguments},
+      {"sum() by (a)$", "1:1: " + no_arguments},
+      {"sum(topk()) + rat()$", "1:5: " + no_arguments},
+      {"rat()$", "1:1: parse error: unknown function with name \"rat\" (did you mean \"rate\"?)"},
+      {"limitk()", "1:1: " + no_arguments},
+      {"limitk(1, rat())",
+       "1:11: parse error: unknown function with name \"rat\" (did you mean \"rate\"?)"},
+      {"round(x,", "1:9: parse error: unclosed left parenthesis"},
+      {"round(x,)", "1:8: " + trailing},
+      {"round(x,,1)", "1:8: " + trailing},
+      {"round(x, *1)", "1:8: " + trailing},
+      {"round(x,$)", "1:9: " + no_dollar},
+      {"a + on(x) group_left * b",
+       "1:22: parse error: unexpected <op:*> in grouping opts, expected \"(\""},
+      {"foo[0$", "1:6: " + no_dollar},
+      {"foo[0 + 1m]", "1:5: " + experimental},
+      {"foo[1m + 2m * 3]", "1:10: " + experimental},
+      {"foo[1m * 2 + 3]", "1:5: " + experimental},
+      {"foo[-2^2]", "1:6: " + experimental},
+      {"foo[(5m)]", "1:6: " + experimental},
+      {"foo[5m + ]",
+       "1:10: parse error: unexpected \"]\" in subquery or range selector, expected number, "
+       "duration, step(), or range()"},
+      {"foo[5m:1m + ]",
+       "1:13: parse error: unexpected \"]\" in subquery selector, expected number, duration, "
+       "step(), range(), or \"]\""},
+      {"foo[5m:0]", "1:8: parse error: duration must be greater than 0"},
+      {"foo offset -bar",
+       "1:13: parse error: unexpected identifier \"bar\" in offset, expected number, duration, "
+       "step(), or range()"},
+  };
+  for (const auto& [text, error] : cases) EXPECT_EQ(ErrorOf(text), error) << text;
+  EXPECT_EQ(Printed("foo offset -2^2"), "foo offset -2s ^ 2");
+}
+
+TEST(ParserTest, NumbersAreThoseOfGo) {
+  EXPECT_EQ(Printed("1_000.5"), "1000.5");
+  EXPECT_EQ(Printed("0_7 + 0_9"), "7 + 9");
+  for (const char* bad : {"1_ + 2", "0x1_ + 2"}) {
+    EXPECT_NE(ErrorOf(bad).find("invalid syntax"), std::string::npos) << ErrorOf(bad);
+  }
 }
 
 TEST(ParserTest, TypesAreChecked) {
@@ -275,28 +332,59 @@ TEST(ParserTest, ComparedSideIsWhatAConditionShows) {
   EXPECT_EQ(side("absent(a)"), "none");
 }
 
+// `first`, and `rest` behind it `count` times.
+std::string Repeated(std::string first, std::string_view rest, int count) {
+  for (int i = 0; i < count; ++i) first += rest;
+  return first;
+}
+
+TEST(ParserTest, AChainOfOperatorsMayBeLong) {
+  const std::string chain = Repeated("a", " + a", 20'000);
+  EXPECT_EQ(Printed(chain), chain);
+  const std::string sets = Repeated("a", " or a unless b", 5000);
+  EXPECT_EQ(Printed(sets), sets);
+  EXPECT_EQ(SelectorsOf(**Parse(chain)).size(), 20'001u);
+  EXPECT_EQ(ComparedSide(*Parse(Repeated("a > 1", " and b", 20'000)))->kind,
+            ExprKind::kVectorSelector);
+  EXPECT_EQ(ErrorOf(Repeated("{}", "-1", 20'000)),
+            "1:1: parse error: vector selector must contain at least one non-empty matcher");
+  EXPECT_EQ(ErrorOf(Repeated("1", "+1", 9999) + "+\"x\""),
+            "1:20001: parse error: binary expression must contain only scalar and instant vector "
+            "types");
+  // A part of it may outlive it.
+  ExprPtr kept = As<BinaryExpr>(**Parse(chain)).lhs;
+  EXPECT_EQ(As<BinaryExpr>(*kept).chain, 19'999);
+  kept.reset();
+}
+
+TEST(ParserTest, OfALongChainTheTreeIsBrokenOverLinesAsLongAsThatIsShort) {
+  const ExprPtr expr = *Parse(Repeated("a", " + a", 30));
+  EXPECT_EQ(PrettyText(*expr).substr(0, 60),
+            std::string(12, ' ') + Repeated("a", " + a", 11) + " + ");
+  EXPECT_TRUE(PrettyText(*expr).ends_with("\n  +\n    a\n+\n  a"));
+  const std::string long_chain = Repeated("a", " + a", 20'000);
+  EXPECT_EQ(PrettyText(**Parse(long_chain)), long_chain);
+}
+
 TEST(ParserTest, HostileInputIsBounded) {
   EXPECT_NE(ErrorOf(std::string(100'000, '(')).find("parse error"), std::string::npos);
+  EXPECT_NE(ErrorOf(std::string(kMaxExprBytes, '(')).find("nested"), std::string::npos);
   EXPECT_NE(ErrorOf(std::string(5000, '(') + "1" + std::string(5000, ')')).find("nested"),
             std::string::npos);
   EXPECT_NE(ErrorOf(std::string(5000, '-') + "a").find("nested"), std::string::npos);
-  // Long to the left, where no parenthesis shows the depth; alone and one in the other.
-  std::string chain = "a";
-  for (int i = 0; i < 100'000; ++i) chain += "-1";
-  EXPECT_NE(ErrorOf(chain).find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf("a[" + std::string(100'000, '(')).find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf("a[" + Repeated("2", "^2", 5000) + "]").find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf("a[" + std::string(100'000, '-') + "]").find("parse error"), std::string::npos);
+  EXPECT_NE(ErrorOf("a offset " + std::string(100'000, '-')).find("parse error"),
+            std::string::npos);
+  // Chains within chains, where each counts.
   std::string chains = "a";
-  for (int i = 0; i < 300; ++i) chains = "(" + chains + "-1-1-1-1)";
+  for (int i = 0; i < 100; ++i) chains = "b-(" + Repeated(chains, "-1", 63) + ")";
   EXPECT_NE(ErrorOf(chains).find("nested"), std::string::npos);
-  std::string subqueries = "a";
-  for (int i = 0; i < 100'000; ++i) subqueries += "[1m:]";
-  EXPECT_NE(ErrorOf(subqueries).find("parse error"), std::string::npos);
-  std::string empty = "{}";
-  for (int i = 0; i < 100'000; ++i) empty += "-1";
-  EXPECT_EQ(ErrorOf(empty),
-            "1:1: parse error: vector selector must contain at least one non-empty matcher");
-  std::string power = "1";
-  for (int i = 0; i < 5000; ++i) power += "^1";
-  EXPECT_NE(ErrorOf(power).find("nested"), std::string::npos);
+  EXPECT_NE(ErrorOf(Repeated("a", "[1m:]", 20'000)).find("parse error"), std::string::npos);
+  EXPECT_EQ(ErrorOf(Repeated("a", "+a", kMaxExprChain + 1)),
+            "1:1: parse error: expression has more than 50000 operators in a row");
+  EXPECT_NE(ErrorOf(Repeated("1", "^1", 5000)).find("nested"), std::string::npos);
   EXPECT_NE(ErrorOf(std::string(kMaxExprBytes + 1, ' ')).find("longer"), std::string::npos);
   EXPECT_EQ(ErrorOf("\"\xff\""), "1:1: parse error: invalid UTF-8 rune");
 }

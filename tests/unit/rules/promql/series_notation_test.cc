@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/base/text.h"
 #include "daemon/model/sample.h"
@@ -12,10 +14,10 @@ namespace tocsin::promql {
 namespace {
 
 std::string Shown(std::string_view text) {
-  const auto values = ParseSequence(text);
-  if (!values.ok()) return values.error().message;
+  const auto series = ParseSeriesDescription("m " + std::string(text));
+  if (!series.ok()) return series.error().message;
   std::string shown;
-  for (const SequenceValue& value : *values) {
+  for (const SequenceValue& value : series->values) {
     if (!shown.empty()) shown += ' ';
     shown += value.omitted                       ? "_"
              : model::IsStaleMarker(value.value) ? "stale"
@@ -36,16 +38,42 @@ TEST(SeriesNotationTest, SequencesExpand) {
   EXPECT_EQ(Shown("1e2+1e1x1"), "100 110");
 }
 
+TEST(SeriesNotationTest, NumbersAreThoseOfPromQL) {
+  EXPECT_EQ(Shown("010 1_000x1 0x2"), "8 1000 1000 0 0 0");
+}
+
 TEST(SeriesNotationTest, ErrorsNameTheColumn) {
-  EXPECT_EQ(Shown("1 two 3"),
-            "1:3: parse error: unexpected \"two\" in series values, expected number or \"stale\"");
-  EXPECT_EQ(Shown("1+2"),
-            "1:4: parse error: unexpected \"\" in series values, expected number or \"stale\"");
+  const std::string unexpected = "parse error: unexpected ";
+  for (const auto& [text, error] : std::vector<std::pair<std::string, std::string>>{
+           {"1 two 3", "1:5: " + unexpected +
+                           "identifier \"two\" in series values, expected number or \"stale\""},
+           {"1+2", "1:6: " + unexpected + "end of input in series values"},
+           {"1+2 3", "1:6: " + unexpected + "\" \" in series values"},
+           {"1 + 2", "1:6: " + unexpected + "\" \" in series values"},
+           {"1 -stale", "1:6: " + unexpected + "identifier \"stale\" in series values"},
+           {"1 sum", "1:5: " + unexpected + "<aggr:sum>"},
+           {"_ x3", "1:5: " + unexpected + "\"x\""},
+           {"__", "1:4: " + unexpected + "\"_\""},
+           {"1x-3", "1:5: " + unexpected + "<op:-> in series values"},
+           {"1x1e2",
+            "1:5: parse error: invalid repetition in series values: strconv.ParseUint: parsing "
+            "\"1e2\": invalid syntax"},
+           {"1x99999999999999999999",
+            "1:5: parse error: invalid repetition in series values: strconv.ParseUint: parsing "
+            "\"99999999999999999999\": value out of range"},
+           {"1.2.3", "1:3: parse error: bad number syntax: \"1.2.\""},
+           {"1 5m", "1:5: parse error: bad number syntax: \"5\""},
+           {"1 1e999",
+            "1:5: parse error: error parsing number: strconv.ParseFloat: parsing "
+            "\"1e999\": value out of range"},
+           {"1 ?", "1:5: parse error: unexpected character in series sequence: '?'"},
+           {"{a=\"b\"} 1", "1:3: parse error: unexpected character in series sequence: '{'"}}) {
+    EXPECT_EQ(Shown(text), error) << text;
+  }
   // Words are read whole.
   for (const char* word : {"stalex1", "NaNx2", "1+NaNx2", "1-infx2"}) {
     EXPECT_NE(Shown(word).find("unexpected"), std::string::npos) << word;
   }
-  EXPECT_NE(Shown("1x-3").find("parse error"), std::string::npos);
   EXPECT_NE(Shown("{{schema:1}}").find("native histograms are not supported"), std::string::npos);
   EXPECT_NE(Shown("0x99999999999").find("at most"), std::string::npos);
 }
@@ -64,8 +92,12 @@ TEST(SeriesNotationTest, SeriesCarryTheirLabels) {
   ASSERT_TRUE(nameless.ok());
   EXPECT_TRUE(nameless->labels.empty());
 
-  EXPECT_FALSE(ParseSeriesDescription("m{a=~\"b\"} 1").ok());
+  const auto unequal = ParseSeriesDescription("m{a=~\"b\"} 1");
+  ASSERT_FALSE(unequal.ok());
+  EXPECT_EQ(unequal.error().message,
+            "1:4: parse error: unexpected <op:=~> in label set, expected \"=\"");
   EXPECT_FALSE(ParseSeriesDescription("m{a=\"b\" 1").ok());
+  EXPECT_FALSE(ParseSeriesDescription("m{a=\"b\",a=\"c\"} 1").ok());
 }
 
 }  // namespace

@@ -81,9 +81,9 @@ void ReadHeaders(ConfigReader& reader, EmailConfig& email) {
 void ReadLogin(ConfigReader& reader, const SmtpDefaults& global, FileSystem& files,
                EmailConfig& email) {
   email.auth_username = reader.String("auth_username", global.auth_username);
-  email.auth_password = ReadSecret(reader, "auth_password", files);
+  email.auth_password = reader.SecretValue("auth_password", files);
   if (email.auth_password.empty()) email.auth_password = global.auth_password;
-  email.auth_secret = ReadSecret(reader, "auth_secret", files);
+  email.auth_secret = reader.SecretValue("auth_secret", files);
   if (email.auth_secret.empty()) email.auth_secret = global.auth_secret;
   email.auth_identity = reader.String("auth_identity", global.auth_identity);
   if (!email.auth_username.empty() && email.auth_password.empty() && email.auth_secret.empty()) {
@@ -112,8 +112,8 @@ void ReadSmtpDefaults(ConfigReader& global, FileSystem& files, SmtpDefaults& smt
   smtp.smarthost = global.String("smtp_smarthost");
   smtp.hello = global.String("smtp_hello", smtp.hello);
   smtp.auth_username = global.String("smtp_auth_username");
-  smtp.auth_password = ReadSecret(global, "smtp_auth_password", files);
-  smtp.auth_secret = ReadSecret(global, "smtp_auth_secret", files);
+  smtp.auth_password = global.SecretValue("smtp_auth_password", files);
+  smtp.auth_secret = global.SecretValue("smtp_auth_secret", files);
   smtp.auth_identity = global.String("smtp_auth_identity");
   smtp.require_tls = global.Bool("smtp_require_tls", smtp.require_tls);
   smtp.tls = ReadTls(global.Map("smtp_tls_config"), files);

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "collectors/postgres/text_encoding.h"
+
 namespace tocsin::collectors::postgres {
 namespace {
 
@@ -151,11 +153,28 @@ Result<> PostgresCollector::ReadDatabases() {
       ++databases_left_out_;
       continue;
     }
-    databases_.push_back({std::string(rows.Text(row, 0)), std::string(rows.Text(row, 1)),
-                          rows.Number(row, 2).value_or(-1), rows.Text(row, 3) == "t",
-                          rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
-                          rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t",
-                          rows.Text(row, 7) == "t"});
+    const std::string name(rows.Text(row, 1));
+    databases_.push_back(
+        {std::string(rows.Text(row, 0)), name, name, rows.Number(row, 2).value_or(-1),
+         rows.Text(row, 3) == "t", rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
+         rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t", rows.Text(row, 7) == "t"});
+  }
+  return ReadNamesAsTheyAre();
+}
+
+// Whoever connects names a database byte by byte, and is understood in no encoding.
+Result<> PostgresCollector::ReadNamesAsTheyAre() {
+  const std::string encoding = connection_.server_encoding();
+  const bool are_shown_so = encoding == "UTF8" || encoding == "SQL_ASCII" ||
+                            std::all_of(databases_.begin(), databases_.end(),
+                                        [](const Database& one) { return IsAscii(one.name); });
+  if (are_shown_so) return {};
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows,
+                          connection_.QueryBytes("SELECT oid, datname FROM pg_database"));
+  for (int row = 0; row < rows.size(); ++row) {
+    const auto known = std::find_if(databases_.begin(), databases_.end(),
+                                    [&](const auto& one) { return one.oid == rows.Text(row, 0); });
+    if (known != databases_.end()) known->bytes = rows.Text(row, 1);
   }
   return {};
 }

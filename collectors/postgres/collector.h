@@ -36,6 +36,7 @@ class PostgresCollector : public Collector {
   Result<> Prepare(const CollectContext& context);
   Result<> RefreshFacts(SteadyTime now);
   Result<> ReadDatabases();
+  Result<> ReadNamesAsTheyAre();
   Result<> ForgetEndedBackends();
   Result<> RunTasks(const CollectContext& context, model::MetricBatch& batch);
   Result<> RunTask(SubjectTask& task, const CollectContext& context, model::MetricBatch& batch);

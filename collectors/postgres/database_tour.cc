@@ -55,9 +55,10 @@ DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock, F
   options_.application_name = kApplicationName;
 }
 
-DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name, bool is_own) const {
+DatabaseTour::Stop DatabaseTour::MakeStop(const Database& database, bool is_own) const {
   Stop stop;
-  stop.name = name;
+  stop.name = database.name;
+  stop.bytes = database.bytes;
   stop.is_own = is_own;
   for (const Subject& subject : Subjects()) {
     if (subject.scope == Scope::kDatabase && options_.IsOn(subject.name, subject.on)) {
@@ -65,7 +66,7 @@ DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name, bool is_own) 
     }
   }
   for (const CustomQuery& query : options_.queries) {
-    if (!is_own && query.database == name) stop.tasks.emplace_back(query);
+    if (!is_own && query.database == database.name) stop.tasks.emplace_back(query);
   }
   return stop;
 }
@@ -80,8 +81,11 @@ void DatabaseTour::Prepare(const ServerFacts& server, const std::vector<Database
     }
     there.insert(database.oid);
     const auto known = stops_.find(database.oid);
-    if (known != stops_.end() && known->second.name == database.name) continue;
-    Stop stop = MakeStop(database.name, is_own);
+    if (known != stops_.end() && known->second.name == database.name &&
+        known->second.bytes == database.bytes) {
+      continue;
+    }
+    Stop stop = MakeStop(database, is_own);
     if (!stop.tasks.empty()) stops_.insert_or_assign(database.oid, std::move(stop));
   }
   std::erase_if(stops_, [&](const auto& entry) { return !there.contains(entry.first); });
@@ -167,7 +171,7 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
   if (stop.is_own) {
     options_.connection = configured_.connection;  // A pooler may know it by another name.
   } else {
-    options_.SetDatabase(stop.name);
+    options_.SetDatabase(stop.bytes);
   }
   if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_, files_);
 

@@ -74,8 +74,9 @@ class DatabaseTour {
     void Begin(SteadyTime now, Millis most);
   };
 
-  struct Stop {  // One database.
-    std::string name;
+  struct Stop {           // One database.
+    std::string name;     // As it is shown,
+    std::string bytes;    // and as the server has it.
     bool is_own = false;  // The target's.
     std::vector<SubjectTask> tasks;
     bool visited = false;
@@ -90,7 +91,7 @@ class DatabaseTour {
 
   void Follow(const Connection& kept);  // To the server that it has reached.
   void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
-  Stop MakeStop(const std::string& name, bool is_own) const;
+  Stop MakeStop(const Database& database, bool is_own) const;
   std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
   std::optional<Hung> VisitOne(Stop& stop, const CollectContext& context, const ServerFacts& server,
                                const std::vector<Database>& databases);

@@ -112,6 +112,39 @@ TEST_F(DoctorTest, WhatAPostgresServerLacksIsFoundAndItsRemediesMendIt) {
   EXPECT_EQ(SubjectOf(report, "postgres")["good"], true);
 }
 
+TEST_F(DoctorTest, ARoleWithoutAConnectionLeftIsToldHowToGetOne) {
+  auto server = PostgresServer::Start();
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  ASSERT_TRUE((*server)->Execute("CREATE ROLE tocsin LOGIN CONNECTION LIMIT 0").ok());
+  const std::string config =
+      "postgres: [ { name: primary, dsn: '" + (*server)->Dsn("user=tocsin") + "' } ]";
+  const json answer = FindingOf(Examine(config), "postgres", "answer");
+  EXPECT_THAT(Text(answer["message"]), HasSubstr("too many connections for role"));
+  RunStatements(**server, Text(answer["remedy"]));
+  EXPECT_EQ(FindingOf(Examine(config), "postgres", "answer"), nullptr);
+}
+
+// In SQL_ASCII a role's name is any bytes.
+TEST_F(DoctorTest, ARoleWhoseNameIsNoTextIsExaminedAsAnyOther) {
+  auto server = PostgresServer::Start();
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  PostgresServer& postgres = **server;
+  for (const auto& [database, sql] :
+       {std::pair("postgres",
+                  "CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"),
+        std::pair("bytes", "CREATE ROLE \"odd\xff\" LOGIN")}) {
+    const auto done = postgres.Execute(sql, database);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+  const json report = Examine("postgres: [ { name: primary, dsn: \"host=127.0.0.1 port=" +
+                              std::to_string(postgres.port()) + " user=odd\xff dbname=bytes\" } ]");
+  EXPECT_EQ(FindingOf(report, "postgres", "settings"), nullptr) << report.dump(1);
+  const json blind = FindingOf(report, "postgres", "rights");
+  EXPECT_THAT(Text(blind["message"]), HasSubstr("role \"odd\uFFFD\" may not read"));
+  EXPECT_EQ(Text(blind["remedy"]), "");
+  EXPECT_FALSE(FindingOf(report, "postgres", "pg_stat_statements").is_null());
+}
+
 TEST_F(DoctorTest, AServerWithoutTheLibraryOrWithASuperuserIsTold) {
   auto server = PostgresServer::Start();
   ASSERT_TRUE(server.ok()) << server.error().message;

@@ -158,6 +158,29 @@ TEST_F(PostgresSetupTest, NobodyElsesPasswordIsReplaced) {
   EXPECT_EQ(*server_->Execute(secret), *ours);
 }
 
+TEST_F(PostgresSetupTest, APasswordKeptAsMd5IsKnownForTheSame) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ASSERT_TRUE(files_.WriteAtomically(folder_.File("password"), "of-both\n").ok());
+  const auto done = server_->Execute(
+      "SET password_encryption = 'md5'; CREATE ROLE app LOGIN PASSWORD 'of-both';"
+      " CREATE ROLE tocsin LOGIN PASSWORD 'of-both'");
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  const auto stored = [&](const std::string& role) {
+    const auto rows =
+        server_->Execute("SELECT rolpassword FROM pg_authid WHERE rolname = '" + role + "'");
+    return rows.ok() && rows->size() == 1 ? rows->at(0).at(0) : std::string();
+  };
+  const std::string before = stored("app");
+  EXPECT_THAT(before, ::testing::StartsWith("md5"));
+  for (const char* role : {"app", "tocsin"}) {
+    const auto run = Setup({"postgres", "--role", role, "--dsn", server_->Dsn(), "--password-file",
+                            folder_.File("password"), "--apply"});
+    EXPECT_EQ(run.status, 0) << run.output;
+  }
+  EXPECT_EQ(stored("app"), before);
+  EXPECT_THAT(stored("tocsin"), ::testing::StartsWith("SCRAM-SHA-256$"));
+}
+
 TEST_F(PostgresSetupTest, WhoMayNotMakeRolesIsToldSoAndWrongUseIsStatusTwo) {
   ASSERT_NO_FATAL_FAILURE(StartServer());
   ASSERT_TRUE(server_->Execute("CREATE ROLE nobody LOGIN").ok());

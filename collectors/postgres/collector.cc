@@ -15,8 +15,8 @@ using model::MetricType;
 
 // Backends of ours that may still hang in the server; with that many, connecting
 // waits between attempts.
-constexpr std::size_t kMostAbandoned = 3;
-constexpr std::chrono::seconds kPauseWhenAbandoned{60};
+constexpr std::size_t kMostHung = 3;
+constexpr std::chrono::seconds kPauseWhenHung{60};
 constexpr std::chrono::seconds kExtensionsInterval{60};  // Between two looks for them.
 
 }  // namespace
@@ -64,11 +64,11 @@ Result<> PostgresCollector::Collect(const CollectContext& context, model::Metric
 Result<> PostgresCollector::Prepare(const CollectContext& context) {
   const auto whole = std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow());
   for (int attempt = 0;; ++attempt) {
-    if (connection_.lost() && abandoned_.size() >= kMostAbandoned &&
+    if (connection_.lost() && hung_.size() >= kMostHung &&
         context.clock.SteadyNow() < no_connection_before_) {
       return Error{ErrorCode::kUnavailable,
                    fmt::format("{} connections did not answer: waiting before opening another",
-                               abandoned_.size())};
+                               hung_.size())};
     }
     TOCSIN_ASSIGN_OR_RETURN(const bool is_new, connection_.Begin(context));
     const auto outcome = [&]() -> Result<> {
@@ -89,8 +89,8 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
     const bool is_lost = connection_.lost();
     connection_.Close();
     if (is_lost && outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, {}, {}});
-      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
+      hung_.push_back({backend_pid_, {}, {}});
+      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenHung;
     }
     const bool died_since =
         is_lost && !is_new && attempt == 0 && outcome.error().code == ErrorCode::kUnavailable;
@@ -118,15 +118,15 @@ Result<> PostgresCollector::RefreshFacts(SteadyTime now) {
 
 // A subject whose backend still hangs is not asked again before that one is gone.
 Result<> PostgresCollector::ForgetEndedBackends() {
-  if (abandoned_.empty()) return {};
+  if (hung_.empty()) return {};
   std::string pids;
-  for (const auto& one : abandoned_) pids += (pids.empty() ? "" : ",") + std::to_string(one.pid);
+  for (const auto& one : hung_) pids += (pids.empty() ? "" : ",") + std::to_string(one.pid);
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       connection_.Query("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tocsin%'"
                         " AND pid <> pg_backend_pid() AND pid IN (" +
                         pids + ")"));
-  std::erase_if(abandoned_, [&](const Abandoned& one) {
+  std::erase_if(hung_, [&](const HungBackend& one) {
     for (int row = 0; row < rows.size(); ++row) {
       if (rows.Text(row, 0) == std::to_string(one.pid)) return false;
     }
@@ -179,12 +179,6 @@ Result<> PostgresCollector::ReadNamesAsTheyAre() {
   return {};
 }
 
-bool PostgresCollector::IsAbandoned(std::string_view subject) const {
-  return std::any_of(abandoned_.begin(), abandoned_.end(), [&](const Abandoned& one) {
-    return one.subject == subject && one.database == server_.database;
-  });
-}
-
 // On the kept connection: all but what the tour asks in each database.
 bool PostgresCollector::RunsHere(const SubjectTask& task) const {
   if (task.query() == nullptr) return task.scope() == Scope::kServer;
@@ -205,8 +199,8 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
     }
     if (!connection_.lost()) continue;
     if (outcome.ok() || outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, std::string(task.name()), server_.database});
-      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
+      hung_.push_back({backend_pid_, std::string(task.name()), server_.database});
+      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenHung;
     }
     return outcome.ok() ? Error{ErrorCode::kUnavailable, "the connection was lost"}
                         : outcome.error().WithContext(task.name());
@@ -216,9 +210,8 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
 
 Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& context,
                                     model::MetricBatch& batch) {
-  if (IsAbandoned(task.name())) {
-    const Error error{ErrorCode::kUnavailable,
-                      "the backend that last ran it still hangs in the server"};
+  if (StillHangs(hung_, task.name(), server_.database)) {
+    const Error error{ErrorCode::kUnavailable, std::string(HungBackend::kReason)};
     task.Miss(context.clock.SteadyNow(), error.message);
     return error;
   }
@@ -226,10 +219,9 @@ Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& con
 }
 
 void PostgresCollector::VisitDatabases(const CollectContext& context) {
-  if (abandoned_.size() < kMostAbandoned) {
-    if (auto hung = tour_.Visit(context, connection_, server_, databases_)) {
-      abandoned_.push_back({hung->pid, std::move(hung->subject), std::move(hung->database)});
-    }
+  if (hung_.size() < kMostHung) {
+    auto hung = tour_.Visit(context, connection_, server_, databases_, hung_);
+    if (hung) hung_.push_back(*std::move(hung));
   }
   tour_.ForgetOldRows();
 }
@@ -317,7 +309,7 @@ void PostgresCollector::ReportServer(model::MetricBatch& batch) const {
                  databases_left_out_);
   batch.AddGauge("tocsin_postgres_hung_backends",
                  "Connections of ours that did not answer and may still hang in the server",
-                 static_cast<double>(abandoned_.size()));
+                 static_cast<double>(hung_.size()));
 }
 
 }  // namespace tocsin::collectors::postgres

@@ -27,6 +27,9 @@ namespace tocsin {
 
 class ConfigNode;
 
+// `text` as a double-quoted scalar on one line, which reads back the same.
+std::string QuotedYaml(std::string_view text);
+
 struct ConfigError {
   std::string file;
   int line = 0;      // From 1; 0 when only the file is known.

@@ -192,6 +192,34 @@ TEST_F(PostgresSetupTest, WhoMayNotMakeRolesIsToldSoAndWrongUseIsStatusTwo) {
   EXPECT_EQ(Setup({"postgres", "--role", "pg_evil"}).status, 1);
 }
 
+// Whatever is in a name or a path, the line for the configuration means it.
+TEST_F(SetupTest, TheLineForTheConfigurationIsReadAsItIsMeant) {
+  const std::string file = folder_.File("a \"password\": [x], it's $$5 ${HOME}");
+  const std::vector<std::vector<std::string>> all = {
+      {"postgres", "--role", "a\", x: [1 ${USER} it's \\ #2", "--database", "my db }"},
+      {"pgbouncer", "--role", "it's{[$1]}#:"},
+      {"redis", "--role", "a\",x:[1${USER}'#"}};
+  for (std::vector<std::string> words : all) {
+    words.insert(words.end(), {"--password-file", file, "--json"});
+    const auto printed = Setup(words);
+    ASSERT_EQ(printed.status, 0) << printed.output;
+    const json plan = json::parse(printed.output, nullptr, false);
+    ASSERT_TRUE(plan.is_object()) << printed.output;
+    const auto line = plan["steps"].back()["text"].get<std::string>();
+    ASSERT_TRUE(files_.WriteAtomically(folder_.File("tocsin.yaml"), line + "\n").ok());
+    const auto checked = RunTocsin({"check", "config", folder_.File("tocsin.yaml")});
+    EXPECT_EQ(checked.status, 0) << line << "\n" << checked.output;
+  }
+}
+
+TEST_F(SetupTest, ARedisTargetIsWhereTheUserWasMade) {
+  const auto printed = Setup({"redis", "--url", "rediss://boss:of-the-boss@db.example:26379",
+                              "--password-file", password_file_});
+  EXPECT_EQ(printed.status, 0) << printed.output;
+  EXPECT_THAT(printed.output, HasSubstr("url: \"rediss://db.example:26379\""));
+  EXPECT_THAT(printed.output, Not(HasSubstr("of-the-boss")));
+}
+
 TEST_F(SetupTest, APgbouncerUserIsAddedToBothFilesAndNothingElseChanges) {
   auto server = PgbouncerServer::Start(
       {.settings = {{"admin_users", "boss"}}, .users = {{"boss", "boss-password"}}});

@@ -89,6 +89,17 @@ TEST(ConfigReaderTest, ASecretComesFromItsValueOrItsFileButNotFromBoth) {
   unlink(path);
 }
 
+TEST(ConfigNodeTest, WhatIsQuotedReadsBackTheSame) {
+  for (const std::string text : {"", "plain", "a: [b, {c}] # d", "\"quoted\" 'twice' \\n",
+                                 "two\nlines\tand\x01\x1f", "caf\u00e9"}) {
+    ConfigErrors errors;
+    const std::string yaml = "{ a: " + QuotedYaml(text) + ", b: 1 }\n";
+    const ConfigNode root = Parse(yaml, errors);
+    ASSERT_TRUE(errors.empty()) << errors.Text();
+    EXPECT_EQ(root.Find("a")->scalar(), text);
+  }
+}
+
 TEST(ConfigNodeTest, HostileNestingEndsInAnErrorNotInACrash) {
   ConfigErrors errors;
   Parse(std::string(2000, '[') + std::string(2000, ']'), errors);

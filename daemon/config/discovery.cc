@@ -11,6 +11,7 @@
 #include <stop_token>
 
 #include "daemon/base/config_node.h"
+#include "daemon/base/host_port.h"
 #include "daemon/base/secret.h"
 #include "daemon/config/target_entry.h"
 
@@ -77,11 +78,9 @@ std::vector<Candidate> Candidates(const FoundServer& server, const DiscoveryOpti
       if (host.front() != '/' && by_process && server.kind != "redis") continue;
       TargetEntry entry{{"name", server.Name()}};
       if (server.kind == "redis") {
-        const bool v6 = host.find(':') != std::string::npos;
         entry.emplace_back("url", host.front() == '/'
                                       ? "unix://" + host
-                                      : fmt::format("redis://{}{}{}:{}", v6 ? "[" : "", host,
-                                                    v6 ? "]" : "", server.port));
+                                      : "redis://" + HostPortText(host, server.port));
         if (!role.name.empty()) entry.emplace_back("user", role.name);
       } else {
         const std::string database = server.kind == "postgres" ? "postgres" : "pgbouncer";

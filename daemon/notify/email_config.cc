@@ -6,8 +6,8 @@
 #include <array>
 #include <limits>
 
+#include "daemon/base/host_port.h"
 #include "daemon/base/http_config.h"
-#include "daemon/base/text.h"
 #include "daemon/formats/letter_case.h"
 #include "daemon/formats/mail_message.h"
 #include "daemon/formats/template_functions.h"
@@ -22,18 +22,13 @@ bool HasLineBreak(const std::string& text) { return text.find_first_of("\r\n") !
 
 // HOST:PORT; an IPv6 address in brackets.
 void ReadSmarthost(ConfigReader& reader, const std::string& text, EmailConfig& email) {
-  const std::size_t colon = text.rfind(':');
-  const std::string host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  const bool sound = colon != text.npos && !host.empty() &&
-                     (bracketed || host.find_first_of(":[]") == host.npos) &&
-                     host.find_first_of(" \t\r\n/?#@") == host.npos;
-  const auto port = sound ? ParseInt(text.substr(colon + 1)) : std::nullopt;
-  if (!port || *port < 1 || *port > 65535) {
+  const auto parts = SplitHostPort(text);
+  const auto port = parts && parts->port ? ParsePort(*parts->port) : std::nullopt;
+  if (!port || parts->host.empty() || parts->host.find_first_of(" \t\r\n/?#@") != text.npos) {
     reader.Fail("smarthost", fmt::format("\"{}\" is not HOST:PORT", text));
     return;
   }
-  email.host = host;
+  email.host = HostText(parts->host);
   email.port = fmt::format("{}", *port);
 }
 

@@ -179,6 +179,35 @@ TEST_F(DoctorTest, WhoMayNotAskPgbouncerOrRedisIsToldWhatWouldLetHim) {
   EXPECT_THAT(report.dump(), Not(HasSubstr("app-password")));
 }
 
+TEST_F(DoctorTest, WhoMayNotAskASentinelIsToldWhatWouldLetHim) {
+  auto redis = RedisServer::Start();
+  ASSERT_TRUE(redis.ok()) << redis.error().message;
+  auto sentinel = RedisServer::Start(
+      {.sentinel = "sentinel monitor main 127.0.0.1 " + std::to_string((*redis)->port()) + " 1\n"});
+  ASSERT_TRUE(sentinel.ok()) << sentinel.error().message;
+  const auto target = [&](const std::string& more) {
+    return "redis: [ { name: watcher, url: '" + (*sentinel)->Url() + "'" + more + " } ]";
+  };
+  // Everybody may, and lacks nothing: that it has no keys or slow log is no finding.
+  EXPECT_EQ(SubjectOf(Examine(target("")), "redis")["findings"], json::array());
+
+  ASSERT_TRUE((*sentinel)->Command("ACL SETUSER tocsin on >secret +info +client|setname").ok());
+  json report = Examine(target(", user: tocsin, password: secret"));
+  for (const char* part : {"sentinel", "sentinel_quorum"}) {
+    const json finding = FindingOf(report, "redis", part);
+    ASSERT_FALSE(finding.is_null()) << part << report.dump(1);
+    const std::string remedy = Text(finding["remedy"]);
+    const auto acl = remedy.find("ACL SETUSER");
+    ASSERT_NE(acl, remedy.npos) << remedy;
+    ASSERT_TRUE((*sentinel)->Command(remedy.substr(acl)).ok());
+  }
+  report = Examine(target(", user: tocsin, password: secret"));
+  EXPECT_EQ(SubjectOf(report, "redis")["findings"], json::array()) << report.dump(1);
+  EXPECT_THAT(Text(FindingOf(Examine(target(", user: tocsin, password: wrong")), "redis",
+                             "login")["remedy"]),
+              HasSubstr("--url " + (*sentinel)->Url()));
+}
+
 TEST_F(DoctorTest, TargetsThatDoNotAnswerAndPagesThatAreWrongAreErrors) {
   HttpServer web{[](const ServedRequest& request) {
     ServedAnswer answer;

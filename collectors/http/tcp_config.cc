@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "daemon/base/text.h"
+#include "daemon/base/host_port.h"
 #include "daemon/model/labels.h"
 
 namespace tocsin::collectors::http {
@@ -25,22 +25,14 @@ void ReadUrl(ConfigReader& reader, TcpConfig& config) {
     return;
   }
   rest.remove_prefix(std::string_view("tcp://").size());
-  const std::size_t colon = rest.rfind(':');
-  std::string_view host = rest.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {  // IPv6.
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    host = {};
-  }
-  const auto port =
-      colon == std::string_view::npos ? std::nullopt : ParseInt(rest.substr(colon + 1));
-  if (host.empty() || host.find_first_of("/@?# []") != std::string_view::npos || !port ||
-      *port < 1 || *port > 65535) {
+  const auto parts = SplitHostPort(rest);
+  const auto port = parts && parts->port ? ParsePort(*parts->port) : std::nullopt;
+  if (!port || parts->host.empty() || parts->host.find_first_of("/@?# ") != rest.npos) {
     reader.Fail("url", "not a TCP address: " + std::string(kForm));
     return;
   }
-  config.host = host;
-  config.port = static_cast<std::uint16_t>(*port);
+  config.host = parts->host;
+  config.port = *port;
 }
 
 QueryStep ReadStep(ConfigReader& reader) {
@@ -71,8 +63,7 @@ QueryStep ReadStep(ConfigReader& reader) {
 
 std::string TcpConfig::Instance() const {
   if (!unix_path.empty()) return unix_path;
-  const bool is_ipv6 = host.find(':') != std::string::npos;
-  return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return HostPortText(host, port);
 }
 
 TcpConfig ParseTcpConfig(ConfigReader& reader, FileSystem& files) {

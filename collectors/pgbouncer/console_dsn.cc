@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "daemon/base/text.h"
+#include "daemon/base/host_port.h"
 
 namespace tocsin::collectors::pgbouncer {
 namespace {
@@ -14,12 +14,6 @@ namespace {
 struct OptionsFree {
   void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
-
-std::optional<std::uint16_t> ParsePort(std::string_view text) {
-  auto port = ParseInt(text);
-  if (!port.has_value() || *port < 1 || *port > 65535) return std::nullopt;
-  return static_cast<std::uint16_t>(*port);
-}
 
 // Takes one keyword of the dsn; what is wrong with it, or empty.
 std::string TakeKeyword(std::string_view keyword, const std::string& value,

@@ -1,7 +1,5 @@
 #include "collectors/pgbouncer/pgbouncer.h"
 
-#include <fmt/format.h>
-
 #include <memory>
 #include <optional>
 #include <utility>
@@ -9,7 +7,7 @@
 #include "collectors/pgbouncer/console.h"
 #include "collectors/pgbouncer/console_dsn.h"
 #include "collectors/pgbouncer/subjects.h"
-#include "daemon/base/text.h"
+#include "daemon/base/host_port.h"
 
 namespace tocsin::collectors::pgbouncer {
 namespace {
@@ -101,9 +99,7 @@ ParsedTarget ParsePgbouncerTarget(ConfigReader& reader, FileSystem& files) {
   if (!password.empty()) address.password = std::move(password);
 
   ParsedTarget target;
-  bool v6 = address.host.find(':') != std::string::npos;
-  target.instance =
-      fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
+  target.instance = HostPortText(address.host, address.port);
   target.address = target.instance + "/pgbouncer";
   for (const auto& [key, value] : address.parameters) {
     if (key == "dbname") target.address = target.instance + "/" + value;

@@ -38,7 +38,11 @@ Result<> ChangeUsers(const SetupRequest& request, FileSystem& files, const std::
   // One that is missing is not made: nobody but PgBouncer knows as whom it reads it.
   TOCSIN_ASSIGN_OR_RETURN(const std::string text, files.Read(auth_file));
   const std::string known = SecretOfUser(text, request.role);
-  if (ScramMatches(known, request.password) || known == request.password.Reveal()) {
+  // PgBouncer takes an MD5 for no other method than md5: ours is written anew.
+  const bool is_others_md5 =
+      request.role != kOwnRole && Md5Matches(known, request.role, request.password);
+  if (is_others_md5 || ScramMatches(known, request.password) ||
+      known == request.password.Reveal()) {
     applied.done.push_back(auth_file + " has the user with this password");
     return {};
   }

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "collectors/postgres/text_encoding.h"
+
 namespace tocsin::collectors::postgres {
 namespace {
 
@@ -13,8 +15,8 @@ using model::MetricType;
 
 // Backends of ours that may still hang in the server; with that many, connecting
 // waits between attempts.
-constexpr std::size_t kMostAbandoned = 3;
-constexpr std::chrono::seconds kPauseWhenAbandoned{60};
+constexpr std::size_t kMostHung = 3;
+constexpr std::chrono::seconds kPauseWhenHung{60};
 constexpr std::chrono::seconds kExtensionsInterval{60};  // Between two looks for them.
 
 }  // namespace
@@ -62,11 +64,11 @@ Result<> PostgresCollector::Collect(const CollectContext& context, model::Metric
 Result<> PostgresCollector::Prepare(const CollectContext& context) {
   const auto whole = std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow());
   for (int attempt = 0;; ++attempt) {
-    if (connection_.lost() && abandoned_.size() >= kMostAbandoned &&
+    if (connection_.lost() && hung_.size() >= kMostHung &&
         context.clock.SteadyNow() < no_connection_before_) {
       return Error{ErrorCode::kUnavailable,
                    fmt::format("{} connections did not answer: waiting before opening another",
-                               abandoned_.size())};
+                               hung_.size())};
     }
     TOCSIN_ASSIGN_OR_RETURN(const bool is_new, connection_.Begin(context));
     const auto outcome = [&]() -> Result<> {
@@ -87,8 +89,8 @@ Result<> PostgresCollector::Prepare(const CollectContext& context) {
     const bool is_lost = connection_.lost();
     connection_.Close();
     if (is_lost && outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, {}, {}});
-      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
+      hung_.push_back({backend_pid_, {}, {}});
+      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenHung;
     }
     const bool died_since =
         is_lost && !is_new && attempt == 0 && outcome.error().code == ErrorCode::kUnavailable;
@@ -116,15 +118,15 @@ Result<> PostgresCollector::RefreshFacts(SteadyTime now) {
 
 // A subject whose backend still hangs is not asked again before that one is gone.
 Result<> PostgresCollector::ForgetEndedBackends() {
-  if (abandoned_.empty()) return {};
+  if (hung_.empty()) return {};
   std::string pids;
-  for (const auto& one : abandoned_) pids += (pids.empty() ? "" : ",") + std::to_string(one.pid);
+  for (const auto& one : hung_) pids += (pids.empty() ? "" : ",") + std::to_string(one.pid);
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       connection_.Query("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tocsin%'"
                         " AND pid <> pg_backend_pid() AND pid IN (" +
                         pids + ")"));
-  std::erase_if(abandoned_, [&](const Abandoned& one) {
+  std::erase_if(hung_, [&](const HungBackend& one) {
     for (int row = 0; row < rows.size(); ++row) {
       if (rows.Text(row, 0) == std::to_string(one.pid)) return false;
     }
@@ -151,19 +153,30 @@ Result<> PostgresCollector::ReadDatabases() {
       ++databases_left_out_;
       continue;
     }
-    databases_.push_back({std::string(rows.Text(row, 0)), std::string(rows.Text(row, 1)),
-                          rows.Number(row, 2).value_or(-1), rows.Text(row, 3) == "t",
-                          rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
-                          rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t",
-                          rows.Text(row, 7) == "t"});
+    const std::string name(rows.Text(row, 1));
+    databases_.push_back(
+        {std::string(rows.Text(row, 0)), name, name, rows.Number(row, 2).value_or(-1),
+         rows.Text(row, 3) == "t", rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
+         rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t", rows.Text(row, 7) == "t"});
   }
-  return {};
+  return ReadNamesAsTheyAre();
 }
 
-bool PostgresCollector::IsAbandoned(std::string_view subject) const {
-  return std::any_of(abandoned_.begin(), abandoned_.end(), [&](const Abandoned& one) {
-    return one.subject == subject && one.database == server_.database;
-  });
+// Whoever connects names a database byte by byte, and is understood in no encoding.
+Result<> PostgresCollector::ReadNamesAsTheyAre() {
+  const std::string encoding = connection_.server_encoding();
+  const bool are_shown_so = encoding == "UTF8" || encoding == "SQL_ASCII" ||
+                            std::all_of(databases_.begin(), databases_.end(),
+                                        [](const Database& one) { return IsAscii(one.name); });
+  if (are_shown_so) return {};
+  TOCSIN_ASSIGN_OR_RETURN(const Rows rows,
+                          connection_.QueryBytes("SELECT oid, datname FROM pg_database"));
+  for (int row = 0; row < rows.size(); ++row) {
+    const auto known = std::find_if(databases_.begin(), databases_.end(),
+                                    [&](const auto& one) { return one.oid == rows.Text(row, 0); });
+    if (known != databases_.end()) known->bytes = rows.Text(row, 1);
+  }
+  return {};
 }
 
 // On the kept connection: all but what the tour asks in each database.
@@ -186,8 +199,8 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
     }
     if (!connection_.lost()) continue;
     if (outcome.ok() || outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      abandoned_.push_back({backend_pid_, std::string(task.name()), server_.database});
-      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenAbandoned;
+      hung_.push_back({backend_pid_, std::string(task.name()), server_.database});
+      no_connection_before_ = context.clock.SteadyNow() + kPauseWhenHung;
     }
     return outcome.ok() ? Error{ErrorCode::kUnavailable, "the connection was lost"}
                         : outcome.error().WithContext(task.name());
@@ -197,9 +210,8 @@ Result<> PostgresCollector::RunTasks(const CollectContext& context, model::Metri
 
 Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& context,
                                     model::MetricBatch& batch) {
-  if (IsAbandoned(task.name())) {
-    const Error error{ErrorCode::kUnavailable,
-                      "the backend that last ran it still hangs in the server"};
+  if (StillHangs(hung_, task.name(), server_.database)) {
+    const Error error{ErrorCode::kUnavailable, std::string(HungBackend::kReason)};
     task.Miss(context.clock.SteadyNow(), error.message);
     return error;
   }
@@ -207,10 +219,9 @@ Result<> PostgresCollector::RunTask(SubjectTask& task, const CollectContext& con
 }
 
 void PostgresCollector::VisitDatabases(const CollectContext& context) {
-  if (abandoned_.size() < kMostAbandoned) {
-    if (auto hung = tour_.Visit(context, connection_, server_, databases_)) {
-      abandoned_.push_back({hung->pid, std::move(hung->subject), std::move(hung->database)});
-    }
+  if (hung_.size() < kMostHung) {
+    auto hung = tour_.Visit(context, connection_, server_, databases_, hung_);
+    if (hung) hung_.push_back(*std::move(hung));
   }
   tour_.ForgetOldRows();
 }
@@ -298,7 +309,7 @@ void PostgresCollector::ReportServer(model::MetricBatch& batch) const {
                  databases_left_out_);
   batch.AddGauge("tocsin_postgres_hung_backends",
                  "Connections of ours that did not answer and may still hang in the server",
-                 static_cast<double>(abandoned_.size()));
+                 static_cast<double>(hung_.size()));
 }
 
 }  // namespace tocsin::collectors::postgres

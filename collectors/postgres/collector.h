@@ -25,17 +25,10 @@ class PostgresCollector : public Collector {
   Result<> Collect(const CollectContext& context, model::MetricBatch& batch) override;
 
  private:
-  // A backend that did not answer by the deadline; its socket is closed, but the
-  // server may not have noticed.
-  struct Abandoned {
-    int pid = 0;
-    std::string subject;
-    std::string database;  // Where it ran.
-  };
-
   Result<> Prepare(const CollectContext& context);
   Result<> RefreshFacts(SteadyTime now);
   Result<> ReadDatabases();
+  Result<> ReadNamesAsTheyAre();
   Result<> ForgetEndedBackends();
   Result<> RunTasks(const CollectContext& context, model::MetricBatch& batch);
   Result<> RunTask(SubjectTask& task, const CollectContext& context, model::MetricBatch& batch);
@@ -48,7 +41,6 @@ class PostgresCollector : public Collector {
   void ReportServer(model::MetricBatch& batch) const;
   void ReportTasks(SteadyTime now, model::MetricBatch& batch) const;
   void ReportCollection(double seconds, model::MetricBatch& batch) const;
-  bool IsAbandoned(std::string_view subject) const;
 
   const PostgresOptions options_;
   Connection connection_;
@@ -64,7 +56,7 @@ class PostgresCollector : public Collector {
   int backend_pid_ = 0;
   std::vector<Database> databases_;
   double databases_left_out_ = 0;
-  std::vector<Abandoned> abandoned_;
+  std::vector<HungBackend> hung_;
   SteadyTime no_connection_before_{};
   double collections_ = 0;
 };

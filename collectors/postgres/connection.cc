@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 
+#include "collectors/postgres/text_encoding.h"
 #include "daemon/base/check.h"
 #include "daemon/base/text.h"
 
@@ -26,6 +27,25 @@ ErrorCode CodeOf(std::string_view sqlstate) {
   return ErrorCode::kUnavailable;
 }
 
+// For the statements behind it, in a script or a transaction.
+constexpr std::string_view kBytesSql = "SELECT set_config('client_encoding', 'SQL_ASCII', true); ";
+
+// No text of the server's encoding, or none that UTF-8 has.
+bool RefusesText(std::string_view sqlstate) { return sqlstate == "22021" || sqlstate == "22P05"; }
+
+void ConvertTexts(PGresult* answer, const TextEncoding& encoding) {
+  for (int row = 0; row < PQntuples(answer); ++row) {
+    for (int column = 0; column < PQnfields(answer); ++column) {
+      const std::string_view text(PQgetvalue(answer, row, column),
+                                  static_cast<std::size_t>(PQgetlength(answer, row, column)));
+      if (IsAscii(text)) continue;
+      auto converted = encoding.ToUtf8(text);
+      if (!converted) continue;
+      PQsetvalue(answer, row, column, converted->data(), static_cast<int>(converted->size()));
+    }
+  }
+}
+
 }  // namespace
 
 Connection::Connection(const PostgresOptions& options, const Clock& clock, FileSystem& files)
@@ -38,6 +58,7 @@ Result<bool> Connection::Begin(const CollectContext& context) {
   stop_ = context.stop;
   if (is_new) {
     TOCSIN_ASSIGN_OR_RETURN(connection_, dialer_.Dial(context));
+    refuses_texts_ = false;
   }
   watch_ = watchdog_.Start(PQsocket(connection_.get()), context.deadline, context.stop);
   return is_new;
@@ -54,17 +75,51 @@ int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }
 
 int Connection::server_version() const { return PQserverVersion(connection_.get()); }
 
+std::string Connection::server_encoding() const {
+  const char* name = PQparameterStatus(connection_.get(), "server_encoding");
+  return name != nullptr ? name : "";
+}
+
 ServerAddress Connection::server() const {
   const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
   const PGconn* connection = connection_.get();
   return {text(PQhost(connection)), text(PQhostaddr(connection)), text(PQport(connection))};
 }
 
-Result<Rows> Connection::Query(const std::string& sql) { return Ask(sql, Protocol::kScript); }
+Result<Rows> Connection::Query(const std::string& sql) {
+  return AskReadably(
+      sql, [&](Texts texts) { return Ask(Before(texts) + sql, Protocol::kScript, texts); });
+}
+
+Result<Rows> Connection::QueryBytes(const std::string& sql) {
+  return Ask(std::string(kBytesSql) + sql, Protocol::kScript, Texts::kFromServer);
+}
 
 Result<Rows> Connection::QueryReadOnly(const std::string& settings, const std::string& statement) {
+  return AskReadably(statement, [&](Texts texts) {
+    return AskReadOnly(settings + Before(texts), statement, texts);
+  });
+}
+
+Result<Rows> Connection::AskReadably(const std::string& sql,
+                                     const std::function<Result<Rows>(Texts)>& ask) {
+  // A server that converts no answer converts no question either.
+  const bool may_be_bytes = IsAscii(sql);
+  if (!refuses_texts_ || !may_be_bytes) {
+    auto answer = ask(Texts::kFromServer);
+    if (!refuses_texts_ || !may_be_bytes || lost()) return answer;
+  }
+  return ask(Texts::kConvertedHere);
+}
+
+std::string Connection::Before(Texts texts) {
+  return std::string(texts == Texts::kConvertedHere ? kBytesSql : "");
+}
+
+Result<Rows> Connection::AskReadOnly(const std::string& settings, const std::string& statement,
+                                     Texts texts) {
   auto answer = Ask("BEGIN READ ONLY; " + settings, Protocol::kScript);
-  if (answer.ok()) answer = Ask(statement, Protocol::kOneStatement);
+  if (answer.ok()) answer = Ask(statement, Protocol::kOneStatement, texts);
   if (lost()) return answer;
   const auto ended = Ask("ROLLBACK", Protocol::kScript);
   if (lost()) return ended.error();
@@ -75,7 +130,7 @@ Result<Rows> Connection::QueryReadOnly(const std::string& settings, const std::s
   return answer;
 }
 
-Result<Rows> Connection::Ask(const std::string& sql, Protocol protocol) {
+Result<Rows> Connection::Ask(const std::string& sql, Protocol protocol, Texts texts) {
   if (lost()) return Error{ErrorCode::kUnavailable, "the connection is gone"};
   TOCSIN_CHECK(watch_ != nullptr);
   watch_->BeginAnswer();
@@ -100,14 +155,17 @@ Result<Rows> Connection::Ask(const std::string& sql, Protocol protocol) {
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH: return Error{ErrorCode::kUnavailable, "COPY gives no rows"};
     default: {
-      const char* sqlstate = PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE);
-      return Error{CodeOf(sqlstate != nullptr ? sqlstate : ""), FirstLine(message)};
+      const char* field = PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE);
+      const std::string_view sqlstate = field != nullptr ? field : "";
+      refuses_texts_ = refuses_texts_ || RefusesText(sqlstate);
+      return Error{CodeOf(sqlstate), FirstLine(message)};
     }
   }
   if (PQntuples(answer.get()) > kMostRows) {
     return Error{ErrorCode::kResourceExhausted,
                  "the answer has more than " + std::to_string(kMostRows) + " rows"};
   }
+  if (texts == Texts::kConvertedHere) ConvertTexts(answer.get(), TextEncoding(server_encoding()));
   return Rows(std::move(answer));
 }
 

@@ -4,8 +4,14 @@
 // there is none and sets its limits; while a collection runs, a watchdog ends
 // whatever passes the deadline. A lost connection is opened again by the next
 // Begin(), never silently in between.
+//
+// Texts come as UTF-8, converted by the server. It refuses those that are none in its own
+// encoding: the names of databases and roles are shared by databases of any, and one such
+// name would cost every answer that holds it. Then they come as they are and are converted
+// here, one by one; what cannot be converted stays as it is.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +46,9 @@ class Connection {
   // (statement_timeout), kUnavailable (lock_timeout and all else).
   Result<Rows> Query(const std::string& sql);
 
+  // As Query(), with texts as the server has them, in server_encoding().
+  Result<Rows> QueryBytes(const std::string& sql);
+
   // Runs one statement that is not ours: after `settings` (statements of ours, each with
   // its semicolon) in a transaction that is read-only and rolled back, so that nothing it
   // does outlives it. The server itself refuses several statements in one.
@@ -51,19 +60,25 @@ class Connection {
   bool lost() const { return connection_ == nullptr; }
   // Requires: !lost().
   int backend_pid() const;
-  int server_version() const;    // 150020 for 15.20.
-  ServerAddress server() const;  // The one of the target's servers that was reached.
+  int server_version() const;           // 150020 for 15.20.
+  std::string server_encoding() const;  // "UTF8", "EUC_JP"; of "SQL_ASCII" texts are any bytes.
+  ServerAddress server() const;         // The one of the target's servers that was reached.
   void Close();
 
  private:
   enum class Protocol { kScript, kOneStatement };
+  enum class Texts { kFromServer, kConvertedHere };
 
-  Result<Rows> Ask(const std::string& sql, Protocol protocol);
+  Result<Rows> Ask(const std::string& sql, Protocol protocol, Texts texts = Texts::kFromServer);
+  Result<Rows> AskReadably(const std::string& sql, const std::function<Result<Rows>(Texts)>& ask);
+  static std::string Before(Texts texts);  // What comes before a question for such.
+  Result<Rows> AskReadOnly(const std::string& settings, const std::string& statement, Texts texts);
   Error Lost(std::string_view reason);
 
   Dialer dialer_;
   Watchdog watchdog_;
   ConnectionHandle connection_;
+  bool refuses_texts_ = false;  // The server, since the connection was opened.
   std::unique_ptr<Watchdog::Watch> watch_;
   std::stop_token stop_;
 };

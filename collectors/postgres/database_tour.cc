@@ -34,6 +34,13 @@ constexpr std::string_view kLockedSql =
 
 }  // namespace
 
+bool StillHangs(std::span<const HungBackend> hung, std::string_view subject,
+                std::string_view database) {
+  return std::any_of(hung.begin(), hung.end(), [&](const HungBackend& one) {
+    return one.subject == subject && one.database == database;
+  });
+}
+
 void DatabaseTour::Pause::Begin(SteadyTime now, Millis most) {
   length = std::clamp<Millis>(2 * length, kLeastPause, most);
   until = now + length;
@@ -55,9 +62,10 @@ DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock, F
   options_.application_name = kApplicationName;
 }
 
-DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name, bool is_own) const {
+DatabaseTour::Stop DatabaseTour::MakeStop(const Database& database, bool is_own) const {
   Stop stop;
-  stop.name = name;
+  stop.name = database.name;
+  stop.bytes = database.bytes;
   stop.is_own = is_own;
   for (const Subject& subject : Subjects()) {
     if (subject.scope == Scope::kDatabase && options_.IsOn(subject.name, subject.on)) {
@@ -65,7 +73,7 @@ DatabaseTour::Stop DatabaseTour::MakeStop(const std::string& name, bool is_own) 
     }
   }
   for (const CustomQuery& query : options_.queries) {
-    if (!is_own && query.database == name) stop.tasks.emplace_back(query);
+    if (!is_own && query.database == database.name) stop.tasks.emplace_back(query);
   }
   return stop;
 }
@@ -80,11 +88,25 @@ void DatabaseTour::Prepare(const ServerFacts& server, const std::vector<Database
     }
     there.insert(database.oid);
     const auto known = stops_.find(database.oid);
-    if (known != stops_.end() && known->second.name == database.name) continue;
-    Stop stop = MakeStop(database.name, is_own);
+    if (known != stops_.end() && known->second.name == database.name &&
+        known->second.bytes == database.bytes) {
+      continue;
+    }
+    Stop stop = MakeStop(database, is_own);
     if (!stop.tasks.empty()) stops_.insert_or_assign(database.oid, std::move(stop));
   }
   std::erase_if(stops_, [&](const auto& entry) { return !there.contains(entry.first); });
+}
+
+// The others of a database do not wait behind one that hangs.
+void DatabaseTour::MissWhatHangs(std::span<const HungBackend> hung, SteadyTime now) {
+  if (hung.empty()) return;
+  for (auto& [oid, stop] : stops_) {
+    for (SubjectTask& task : stop.tasks) {
+      if (!task.IsDue(now) || !StillHangs(hung, task.name(), stop.name)) continue;
+      task.Miss(now, std::string(HungBackend::kReason));
+    }
+  }
 }
 
 // In the order of their turns.
@@ -120,15 +142,17 @@ void DatabaseTour::Follow(const Connection& kept) {
   connection_.reset();
 }
 
-std::optional<DatabaseTour::Hung> DatabaseTour::Visit(const CollectContext& context,
-                                                      Connection& kept, const ServerFacts& server,
-                                                      const std::vector<Database>& databases) {
+std::optional<HungBackend> DatabaseTour::Visit(const CollectContext& context, Connection& kept,
+                                               const ServerFacts& server,
+                                               const std::vector<Database>& databases,
+                                               std::span<const HungBackend> hung_before) {
   visitors_before_ = std::exchange(visitors_, {});
   Follow(kept);
   Prepare(server, databases);
+  MissWhatHangs(hung_before, clock_.SteadyNow());
   const std::vector<Stop*> due = FindDue(kept, clock_.SteadyNow());
 
-  std::optional<Hung> hung;
+  std::optional<HungBackend> hung;
   std::optional<SteadyTime> others_since;
   for (Stop* stop : due) {
     const SteadyTime now = clock_.SteadyNow();
@@ -156,9 +180,9 @@ void DatabaseTour::ForgetOldRows() {
   }
 }
 
-std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const CollectContext& context,
-                                                         const ServerFacts& server,
-                                                         const std::vector<Database>& databases) {
+std::optional<HungBackend> DatabaseTour::VisitOne(Stop& stop, const CollectContext& context,
+                                                  const ServerFacts& server,
+                                                  const std::vector<Database>& databases) {
   const SteadyTime now = clock_.SteadyNow();
   stop.visited = true;
   stop.last_visit = now;
@@ -167,12 +191,12 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
   if (stop.is_own) {
     options_.connection = configured_.connection;  // A pooler may know it by another name.
   } else {
-    options_.SetDatabase(stop.name);
+    options_.SetDatabase(stop.bytes);
   }
   if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_, files_);
 
   int pid = 0;
-  const auto fail = [&](const Error& error) -> std::optional<Hung> {
+  const auto fail = [&](const Error& error) -> std::optional<HungBackend> {
     stop.error = error.message;
     stop.refused = !stop.is_own && error.code == ErrorCode::kPermissionDenied;
     for (SubjectTask& task : stop.tasks) {
@@ -182,7 +206,7 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
     stop.Wait(now);
     if (error.code != ErrorCode::kDeadlineExceeded) return std::nullopt;
     pause_.Begin(clock_.SteadyNow(), kMostPause);
-    return pid == 0 ? std::nullopt : std::optional(Hung{pid, {}, stop.name});
+    return pid == 0 ? std::nullopt : std::optional(HungBackend{pid, {}, stop.name});
   };
   if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
   pid = connection_->backend_pid();
@@ -194,16 +218,17 @@ std::optional<DatabaseTour::Hung> DatabaseTour::VisitOne(Stop& stop, const Colle
 
   const Session session{*connection_, *facts, options_, databases, timeout};
   model::MetricBatch unused;  // Everything asked here is slow: its rows are kept.
-  std::optional<Hung> hung;
+  std::optional<HungBackend> hung;
   for (SubjectTask& task : stop.tasks) {
     if (!task.IsDue(now)) continue;
     const auto outcome = task.Run(session, context, unused);
     if (!connection_->lost()) continue;
-    stop.error = task.error();
+    stop.error = outcome.ok() ? "the connection was lost" : task.error();
     stop.Wait(now);
-    if (!outcome.ok() && outcome.error().code == ErrorCode::kDeadlineExceeded) {
+    // A subject may be content with what it had read before.
+    if (outcome.ok() || outcome.error().code == ErrorCode::kDeadlineExceeded) {
       pause_.Begin(clock_.SteadyNow(), kMostPause);
-      hung = Hung{pid, std::string(task.name()), stop.name};
+      hung = HungBackend{pid, std::string(task.name()), stop.name};
     }
     break;
   }

@@ -13,7 +13,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "collectors/postgres/connection.h"
@@ -21,24 +23,32 @@
 
 namespace tocsin::collectors::postgres {
 
+// A backend of ours that did not answer in time; its socket is closed, but the server may
+// not have noticed. Who asked it waits until it is gone.
+struct HungBackend {
+  int pid = 0;
+  std::string subject;   // Empty: it came to none.
+  std::string database;  // Where it ran.
+
+  static constexpr std::string_view kReason =
+      "the backend that last ran it still hangs in the server";
+};
+bool StillHangs(std::span<const HungBackend> hung, std::string_view subject,
+                std::string_view database);
+
 // Not thread-safe. `options`, `clock` and `files` must outlive it.
 class DatabaseTour {
  public:
   DatabaseTour(const PostgresOptions& options, const Clock& clock, FileSystem& files);
 
-  // A backend that did not answer in time; its socket is closed, but the server may
-  // not have noticed.
-  struct Hung {
-    int pid = 0;
-    std::string subject;
-    std::string database;
-  };
-
   // Visits those of `databases` that are due until the time for it is over; forgets
   // those that are gone. `server` is what `kept`, the kept connection, says: the user's
-  // queries of its database are run there. Returns the backend that a visit left hanging.
-  std::optional<Hung> Visit(const CollectContext& context, Connection& kept,
-                            const ServerFacts& server, const std::vector<Database>& databases);
+  // queries of its database are run there. What the backends in `hung` were asked is not
+  // asked again. Returns the backend that a visit left hanging.
+  std::optional<HungBackend> Visit(const CollectContext& context, Connection& kept,
+                                   const ServerFacts& server,
+                                   const std::vector<Database>& databases,
+                                   std::span<const HungBackend> hung);
 
   // Ends the rows that are too old to be shown. After each collection, visits or none.
   void ForgetOldRows();
@@ -74,8 +84,9 @@ class DatabaseTour {
     void Begin(SteadyTime now, Millis most);
   };
 
-  struct Stop {  // One database.
-    std::string name;
+  struct Stop {           // One database.
+    std::string name;     // As it is shown,
+    std::string bytes;    // and as the server has it.
     bool is_own = false;  // The target's.
     std::vector<SubjectTask> tasks;
     bool visited = false;
@@ -90,10 +101,12 @@ class DatabaseTour {
 
   void Follow(const Connection& kept);  // To the server that it has reached.
   void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
-  Stop MakeStop(const std::string& name, bool is_own) const;
+  Stop MakeStop(const Database& database, bool is_own) const;
+  void MissWhatHangs(std::span<const HungBackend> hung, SteadyTime now);
   std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
-  std::optional<Hung> VisitOne(Stop& stop, const CollectContext& context, const ServerFacts& server,
-                               const std::vector<Database>& databases);
+  std::optional<HungBackend> VisitOne(Stop& stop, const CollectContext& context,
+                                      const ServerFacts& server,
+                                      const std::vector<Database>& databases);
 
   const Clock& clock_;
   FileSystem& files_;

@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <string_view>
 
+#include "collectors/postgres/advice.h"
+#include "collectors/postgres/text_encoding.h"
+
 namespace tocsin::collectors::postgres {
 namespace {
 
@@ -165,7 +168,8 @@ Result<Dialer::Attempt> Dialer::Start(const Endpoint& endpoint, SteadyTime now) 
   add("port", server.port.c_str());
   if (!password_.empty()) add("password", password_.Reveal().c_str());
   add("application_name", options_.application_name.data());
-  add("client_encoding", "UTF8");
+  // The server tells who has logged in, and ends a session in whose encoding that is no text.
+  add("client_encoding", IsAscii(RoleOf(options_)) ? "UTF8" : "SQL_ASCII");
   names.push_back(nullptr);
   values.push_back(nullptr);
 

@@ -203,6 +203,9 @@ std::string RemedyFor(const PostgresOptions& options, const Error& error) {
   if (Says(message, "database \"") && Says(message, "does not exist")) {
     return "dbname=postgres in the dsn";
   }
+  if (Says(message, "too many connections for role")) {
+    return RunSql(options, "postgres", {"ALTER ROLE " + role + " CONNECTION LIMIT -1"});
+  }
   if (Says(message, "Peer authentication failed") || Says(message, "Ident authentication failed")) {
     return fmt::format(
         "'local all {} scram-sha-256' above the other lines of pg_hba.conf and a reload; then {}",

@@ -5,15 +5,18 @@
 
 namespace tocsin::collectors::postgres {
 
-void FullestSequences::BeginVisit() {
+void FullestSequences::BeginVisit(SteadyTime now) {
   ++visit_;
   from_first_ = after_ == "0";
   saw_all_ = false;
   goes_on_ = true;
-  if (from_first_) in_use_ = 0;
+  if (!from_first_) return;
+  in_use_ = 0;
+  round_began_ = now;
 }
 
-void FullestSequences::CameToTheEnd() {
+void FullestSequences::CameToTheEnd(SteadyTime now) {
+  round_ = now - round_began_;
   after_ = "0";
   saw_all_ = from_first_;
 }

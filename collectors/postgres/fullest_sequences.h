@@ -33,11 +33,11 @@ class FullestSequences {
   };
 
   // A visit begins, and goes on behind after(): "0" before the first.
-  void BeginVisit();
+  void BeginVisit(SteadyTime now);
   const std::string& after() const { return after_; }
   // It came to this oid, or to the end.
   void CameTo(const std::string& oid) { after_ = oid; }
-  void CameToTheEnd();
+  void CameToTheEnd(SteadyTime now);
   // It goes on no more: those known to be the fullest that it did not come by, to be looked
   // at again. None if it came by all there are.
   std::vector<std::string> LookAgainAt();
@@ -52,6 +52,8 @@ class FullestSequences {
 
   // The fullest first.
   std::vector<Sequence> Fullest() const;
+  // How long it took to come by all there are, the last time; nothing before the first.
+  std::optional<SteadyTime::duration> round() const { return round_; }
   // Those in use that are not among the fullest; those behind after() count as such.
   std::size_t LeftOut(std::size_t behind) const;
 
@@ -65,6 +67,8 @@ class FullestSequences {
   std::map<std::string, Known> known_;  // By oid.
   std::uint64_t visit_ = 0;
   std::string after_ = "0";
+  SteadyTime round_began_{};
+  std::optional<SteadyTime::duration> round_;
   bool from_first_ = false;  // This visit began before the first,
   bool saw_all_ = false;     // and came to the end.
   bool goes_on_ = false;

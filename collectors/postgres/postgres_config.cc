@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "collectors/postgres/subject.h"
+#include "daemon/base/host_port.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::postgres {
@@ -64,8 +65,7 @@ Result<std::vector<ServerAddress>> ServersOf(const std::string& hosts, const std
     if (server.host.empty() && server.hostaddr.empty()) server.host = kDefaultSocketFolder;
     server.port = port_list[port_list.size() == 1 ? 0 : i];
     if (server.port.empty()) server.port = kDefaultPort;
-    const auto number = ParseInt(server.port);
-    if (!number || *number < 1 || *number > 65535) {
+    if (!ParsePort(server.port)) {
       return Error{ErrorCode::kInvalidArgument, "a port is a number from 1 to 65535"};
     }
     servers.push_back(std::move(server));
@@ -218,9 +218,7 @@ std::string InstanceOf(const std::vector<ServerAddress>& servers) {
   for (const ServerAddress& server : servers) {
     if (!instance.empty()) instance += ',';
     const std::string& host = server.host.empty() ? server.hostaddr : server.host;
-    const bool is_ipv6 = host.find(':') != std::string::npos && !host.starts_with('/');
-    instance += is_ipv6 ? "[" + host + "]" : host;
-    instance += ':' + server.port;
+    instance += HostText(host) + ':' + server.port;
   }
   return instance;
 }

@@ -88,7 +88,11 @@ Result<GivePassword> LookAtPassword(Connection& connection, const SetupRequest& 
       "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = " + Literal(request.role));
   if (!known.ok() && connection.lost()) return known.error();
   // Who may not look at passwords may still set that of our own role.
-  if (known.ok() && known->size() == 1 && ScramMatches(known->Text(0, 0), request.password)) {
+  const std::string_view stored = known.ok() ? known->Text(0, 0) : std::string_view();
+  if (ScramMatches(stored, request.password)) return GivePassword::kItHasIt;
+  // Ours is given anew, as pg_hba.conf's scram-sha-256 asks for it; of somebody else's role
+  // there may be clients that know no more than MD5.
+  if (request.role != kOwnRole && Md5Matches(stored, request.role, request.password)) {
     return GivePassword::kItHasIt;
   }
   const bool has_other = !known.ok() || (known->size() == 1 && !known->IsNull(0, 0));

@@ -26,7 +26,8 @@ namespace tocsin::collectors::postgres {
 // A database that has series of its own.
 struct Database {
   std::string oid;
-  std::string name;
+  std::string name;   // As it is shown.
+  std::string bytes;  // As the server has it, in whatever encoding: how to connect to it.
   double connection_limit = -1;
   bool allows_connections = false;
   double xid_age = 0;

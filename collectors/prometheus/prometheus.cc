@@ -24,17 +24,24 @@ constexpr int kStatusOk = 200;
 constexpr int kStatusUnauthorized = 401;
 constexpr int kStatusForbidden = 403;
 
+// Of a whole series, its name and the target's labels included. 0 is no limit.
+struct LabelLimits {
+  std::int64_t labels = 0;
+  std::int64_t name_bytes = 0;
+  std::int64_t value_bytes = 0;
+};
+
 struct ScrapeConfig {
   HttpRequest request;
   bool honor_labels = false;
   bool honor_timestamps = true;
-  formats::ParseLimits limits;
+  std::int64_t sample_limit = 0;
+  LabelLimits limits;
   model::RelabelRules relabel;
 
   // Prometheus relabels, and counts labels, once the target's are there.
   bool NeedsAllLabels() const {
-    return !relabel.empty() || limits.labels_per_sample > 0 || limits.label_name_bytes > 0 ||
-           limits.label_value_bytes > 0;
+    return !relabel.empty() || limits.labels > 0 || limits.name_bytes > 0 || limits.value_bytes > 0;
   }
 };
 
@@ -90,7 +97,7 @@ Result<> ScrapeCollector::Finish(const CollectContext& /*context*/, HttpExchange
   options.format = formats::FormatOfContentType(response.Header("Content-Type"));
   options.honor_timestamps = config_->honor_timestamps;
   const bool relabels = config_->NeedsAllLabels();
-  if (!relabels) options.limits = config_->limits;
+  if (!relabels) options.sample_limit = config_->sample_limit;
   page_.Clear();
   const auto parsed = reader_.Parse(response.body, options, relabels ? page_ : batch);
   body_ = std::move(exchange.response.body);
@@ -103,7 +110,7 @@ Result<> ScrapeCollector::Finish(const CollectContext& /*context*/, HttpExchange
 }
 
 Result<> ScrapeCollector::Relabel(const MetricBatch& page, MetricBatch& batch) const {
-  const auto most = static_cast<std::size_t>(config_->limits.samples);
+  const auto most = static_cast<std::size_t>(config_->sample_limit);
   for (std::size_t i = 0; i < page.row_count(); ++i) {
     const MetricBatch::Row row = page.row(i);
     const auto labels =
@@ -123,7 +130,7 @@ Result<> ScrapeCollector::Relabel(const MetricBatch& page, MetricBatch& batch) c
 }
 
 Result<> ScrapeCollector::CheckLimits(const model::Labels& labels) const {
-  const formats::ParseLimits& limits = config_->limits;
+  const LabelLimits& limits = config_->limits;
   const auto exceeds = [](std::size_t size, std::int64_t limit) {
     return limit > 0 && size > static_cast<std::size_t>(limit);
   };
@@ -132,15 +139,15 @@ Result<> ScrapeCollector::CheckLimits(const model::Labels& labels) const {
                  "metric " + TruncateRunes(labels.Name(), kShownNameRunes) + ": more than " +
                      std::to_string(limit) + " " + what};
   };
-  if (exceeds(labels.size(), limits.labels_per_sample)) {
-    return failure(limits.labels_per_sample, "labels, the target's and the name included");
+  if (exceeds(labels.size(), limits.labels)) {
+    return failure(limits.labels, "labels, the target's and the name included");
   }
   for (const auto& [name, value] : labels) {
-    if (exceeds(name.size(), limits.label_name_bytes)) {
-      return failure(limits.label_name_bytes, "bytes in a label's name");
+    if (exceeds(name.size(), limits.name_bytes)) {
+      return failure(limits.name_bytes, "bytes in a label's name");
     }
-    if (exceeds(value.size(), limits.label_value_bytes)) {
-      return failure(limits.label_value_bytes, "bytes in a label's value");
+    if (exceeds(value.size(), limits.value_bytes)) {
+      return failure(limits.value_bytes, "bytes in a label's value");
     }
   }
   return Ok{};
@@ -175,10 +182,10 @@ ParsedTarget ParsePrometheusTarget(ConfigReader& reader, FileSystem& files) {
   config->request.accept_encoding = "gzip, deflate";
   config->request.max_body_bytes = reader.Bytes("body_size_limit", kDefaultBodyLimitBytes);
   config->honor_timestamps = reader.Bool("honor_timestamps", true);
-  config->limits.samples = ReadLimit(reader, "sample_limit");
-  config->limits.labels_per_sample = ReadLimit(reader, "label_limit");
-  config->limits.label_name_bytes = ReadLimit(reader, "label_name_length_limit");
-  config->limits.label_value_bytes = ReadLimit(reader, "label_value_length_limit");
+  config->sample_limit = ReadLimit(reader, "sample_limit");
+  config->limits.labels = ReadLimit(reader, "label_limit");
+  config->limits.name_bytes = ReadLimit(reader, "label_name_length_limit");
+  config->limits.value_bytes = ReadLimit(reader, "label_value_length_limit");
   config->relabel = model::RelabelRules::Read(reader, "metric_relabel_configs");
   ParsedTarget target;
   config->honor_labels = reader.Bool("honor_labels", false);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/base/host_port.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::redis {
@@ -73,28 +74,14 @@ Result<> TakeUserInfo(std::string_view text, RedisAddress& address) {
 }
 
 Result<> TakeHost(std::string_view text, RedisAddress& address) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return Wrong("an IPv6 address ends with \"]\"");
-    address.host = text.substr(1, close - 1);
-    port = text.substr(close + 1);
-    if (!port.empty() && !ConsumePrefix(port, ":")) return Wrong("after \"]\" comes :port");
-  } else {
-    std::size_t colon = text.rfind(':');
-    address.host = text.substr(0, colon);
-    if (colon != std::string_view::npos) port = text.substr(colon + 1);
-    if (address.host.find(':') != std::string::npos) {
-      return Wrong("an IPv6 address stands in brackets");
-    }
-  }
-  if (address.host.empty()) return Wrong("no host");
-  if (port.empty()) return {};
-  auto number = ParseInt(port);
-  if (!number.has_value() || *number < 1 || *number > 65535) {
-    return Wrong("the port is a number between 1 and 65535");
-  }
-  address.port = static_cast<std::uint16_t>(*number);
+  const auto parts = SplitHostPort(text);
+  if (!parts) return Wrong("an IPv6 address stands in brackets");
+  if (parts->host.empty()) return Wrong("no host");
+  address.host = parts->host;
+  if (!parts->port || parts->port->empty()) return {};
+  const auto port = ParsePort(*parts->port);
+  if (!port) return Wrong("the port is a number between 1 and 65535");
+  address.port = *port;
   return {};
 }
 
@@ -118,8 +105,7 @@ Result<RedisAddress> ParseUnixUrl(std::string_view rest) {
 
 std::string RedisAddress::Instance() const {
   if (!unix_path.empty()) return unix_path;
-  bool v6 = host.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", port);
+  return HostPortText(host, port);
 }
 
 Result<RedisAddress> ParseRedisUrl(std::string_view url) {

@@ -7,20 +7,27 @@
 #include "collectors/redis/connection.h"
 #include "collectors/redis/info.h"
 #include "collectors/redis/redis.h"
+#include "collectors/redis/sentinel.h"
 #include "daemon/base/deadline.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::redis {
 namespace {
 
-// What is asked besides OptionalParts(), and what may be one day (of a cluster).
-constexpr std::string_view kAlways = "+info +client|setname +cluster|info +select";
+// What is asked besides OptionalParts(), everywhere; of what a Sentinel does not have, now or
+// one day (of a cluster); and of keys.
+constexpr std::string_view kAlways = "+info +client|setname";
+constexpr std::string_view kOfServers = "+cluster|info +select";
 constexpr std::string_view kKeys = "~* +scan +pttl";
+
+// Like a Sentinel that watches nothing.
+constexpr std::string_view kSentinelInfo = "sentinel_masters:0\r\n";
 
 // What only some servers know is an error to the others: it is allowed to those of which
 // `info` says that they have it; null: to none.
 bool IsAllowed(const OptionalPart& part, const Info* info) {
-  return part.applies == nullptr || (info != nullptr && part.applies(*info));
+  if (part.applies != nullptr) return info != nullptr && part.applies(*info);
+  return info == nullptr || !IsSentinel(*info);
 }
 
 // The rules of ACL SETUSER, after the name. `reset` first: the same words twice make
@@ -33,11 +40,13 @@ Result<std::vector<std::string>> Rules(const SetupRequest& request, const Info* 
   if (request.password.empty()) {
     return Error{ErrorCode::kInvalidArgument, "a Redis user needs a password"};
   }
+  const bool is_sentinel = info != nullptr && IsSentinel(*info);
   std::string text = fmt::format("reset on #{} {}", Sha256Hex(request.password.Reveal()), kAlways);
+  if (!is_sentinel) text += fmt::format(" {}", kOfServers);
   for (const OptionalPart& part : OptionalParts()) {
     if (IsAllowed(part, info)) text += fmt::format(" {}", part.how_to_allow);
   }
-  if (request.reads_keys) text += fmt::format(" {}", kKeys);
+  if (request.reads_keys && !is_sentinel) text += fmt::format(" {}", kKeys);
   std::vector<std::string> rules;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
@@ -47,18 +56,26 @@ Result<std::vector<std::string>> Rules(const SetupRequest& request, const Info* 
   return rules;
 }
 
+Result<std::string> SetUserLine(const SetupRequest& request, const Info* info) {
+  TOCSIN_ASSIGN_OR_RETURN(const auto rules, Rules(request, info));
+  return fmt::format("ACL SETUSER {} {}", request.role, fmt::join(rules, " "));
+}
+
 Result<std::vector<SetupStep>> Plan(const SetupRequest& request) {
-  TOCSIN_ASSIGN_OR_RETURN(const auto rules, Rules(request, nullptr));
-  std::string line = "ACL SETUSER " + request.role;
-  for (const std::string& rule : rules) line += " " + rule;
+  const Info sentinel(kSentinelInfo);
+  TOCSIN_ASSIGN_OR_RETURN(const std::string line, SetUserLine(request, nullptr));
+  TOCSIN_ASSIGN_OR_RETURN(const std::string of_sentinel, SetUserLine(request, &sentinel));
   std::vector<SetupStep> steps = {{"in redis-cli, as a user who may", line}};
   for (const OptionalPart& part : OptionalParts()) {
+    if (IsAllowed(part, &sentinel)) continue;
     if (line.find(part.how_to_allow) != std::string::npos) continue;
     steps.push_back({"where the server has that command, also",
                      fmt::format("ACL SETUSER {} {}", request.role, part.how_to_allow)});
   }
   steps.push_back({"then, so that it outlives a restart (ACL SAVE where an aclfile is configured)",
                    "CONFIG REWRITE"});
+  steps.push_back({"of a Sentinel instead (ACL SAVE where it has an aclfile)",
+                   of_sentinel + "\nSENTINEL FLUSHCONFIG"});
   return steps;
 }
 
@@ -67,20 +84,33 @@ Result<> Refused(const Reply& reply, const std::string& command) {
   return Error{ErrorCodeOf(reply), command + ": " + reply.text};
 }
 
-// Writes the users to the aclfile or redis.conf, whichever the server has.
-Result<> Keep(Connection& connection, const Deadline& deadline, KindSetup::Applied& applied) {
+// How the users are kept: in the aclfile or the server's own, whichever it has. A Sentinel
+// does not tell, but refuses what it has not.
+Result<std::vector<Command>> WaysToKeep(Connection& connection, const Deadline& deadline,
+                                        bool is_sentinel) {
+  if (is_sentinel) return std::vector<Command>{{"ACL", "SAVE"}, {"SENTINEL", "FLUSHCONFIG"}};
   TOCSIN_ASSIGN_OR_RETURN(const auto asked,
                           connection.Run({{"CONFIG", "GET", "aclfile"}}, deadline));
   const Reply* file = asked[0].IsArray() ? asked[0].FindPair("aclfile") : nullptr;
   const bool has_file = file != nullptr && file->IsText() && !file->text.empty();
-  const Command command = has_file ? Command{"ACL", "SAVE"} : Command{"CONFIG", "REWRITE"};
-  TOCSIN_ASSIGN_OR_RETURN(const auto kept, connection.Run({command}, deadline));
-  if (!kept[0].IsError()) {
-    applied.done.push_back(has_file ? "the aclfile holds the user" : "redis.conf holds the user");
-    return {};
+  return std::vector<Command>{has_file ? Command{"ACL", "SAVE"} : Command{"CONFIG", "REWRITE"}};
+}
+
+Result<> Keep(Connection& connection, const Deadline& deadline, bool is_sentinel,
+              KindSetup::Applied& applied) {
+  const std::string file = is_sentinel ? "sentinel.conf" : "redis.conf";
+  TOCSIN_ASSIGN_OR_RETURN(const auto ways, WaysToKeep(connection, deadline, is_sentinel));
+  std::string why;
+  for (const Command& command : ways) {
+    TOCSIN_ASSIGN_OR_RETURN(const auto kept, connection.Run({command}, deadline));
+    if (!kept[0].IsError()) {
+      applied.done.push_back((command[0] == "ACL" ? "the aclfile" : file) + " holds the user");
+      return {};
+    }
+    why = kept[0].text;
   }
   applied.left.push_back(
-      {"the user is gone after a restart of Redis (" + kept[0].text + "): put this in redis.conf",
+      {fmt::format("the user is gone after a restart ({}): put this in {}", why, file),
        "user " + applied.done.front()});
   return {};
 }
@@ -120,10 +150,8 @@ Result<KindSetup::Applied> Apply(const SetupRequest& request, FileSystem&,
   TOCSIN_ASSIGN_OR_RETURN(const auto replies, connection->Run({command}, deadline));
   TOCSIN_RETURN_IF_ERROR(Refused(replies[0], "ACL SETUSER"));
   KindSetup::Applied applied;
-  std::string line = request.role;
-  for (const std::string& rule : rules) line += " " + rule;
-  applied.done.push_back(std::move(line));
-  TOCSIN_RETURN_IF_ERROR(Keep(*connection, deadline, applied));
+  applied.done.push_back(fmt::format("{} {}", request.role, fmt::join(rules, " ")));
+  TOCSIN_RETURN_IF_ERROR(Keep(*connection, deadline, IsSentinel(info), applied));
   applied.done.front() =
       fmt::format("user {} may run what is collected, with this password", request.role);
   return applied;

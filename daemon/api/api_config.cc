@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "daemon/base/text.h"
+#include "daemon/base/host_port.h"
 
 namespace tocsin::api {
 namespace {
@@ -58,8 +58,7 @@ std::string DefaultExternalUrl(const ApiConfig& config) {
 
 std::string ListenAddress::Text() const {
   if (!unix_path.empty()) return "unix:" + unix_path;
-  const bool is_ipv6 = host.find(':') != host.npos;
-  return (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return HostPortText(host, port);
 }
 
 Result<ListenAddress> ParseListenAddress(const std::string& text) {
@@ -73,18 +72,16 @@ Result<ListenAddress> ParseListenAddress(const std::string& text) {
     }
     return address;
   }
-  const std::size_t colon = text.rfind(':');
-  const auto port = colon == text.npos ? std::nullopt : ParseInt(text.substr(colon + 1));
-  if (!port || *port < 0 || *port > 65535) {
+  const auto parts = SplitHostPort(text);
+  const std::string_view port = parts && parts->port ? *parts->port : std::string_view();
+  const bool any = port == "0";  // Whichever is free.
+  if (!any && !ParsePort(port)) {
     return Error{
         ErrorCode::kInvalidArgument,
         "not an address: \"" + text + "\" (write 127.0.0.1:9877, [::1]:9877, :9877 or unix:/path)"};
   }
-  address.port = static_cast<int>(*port);
-  address.host = text.substr(0, colon);
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
+  address.port = any ? 0 : *ParsePort(port);
+  address.host = parts->host;
   if (address.host.empty()) address.host = "0.0.0.0";
   return address;
 }

@@ -187,7 +187,7 @@ Response AnswerImport(const Context& context, const Request& request) {
   }
   formats::ParseOptions options;
   options.format = formats::FormatOfContentType(request.Header("Content-Type"));
-  options.limits.label_value_bytes = model::MetricBatch::kMaxLabelValueBytes;
+  options.refuses_long_values = true;
   model::MetricBatch batch;
   const auto parsed = formats::ParseExposition(request.body, options, batch);
   std::vector<std::string> faults;

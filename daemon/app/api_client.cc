@@ -5,7 +5,6 @@
 
 #include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
-#include "daemon/base/text.h"
 
 namespace tocsin::app {
 namespace {
@@ -14,15 +13,9 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::int64_t kMaxAnswerBytes = 1 << 30;
 constexpr std::string_view kUnixScheme = "unix:";
 
-Result<Secret> ReadSecret(const std::string& path) {
-  PosixFileSystem files;
-  TOCSIN_ASSIGN_OR_RETURN(const std::string text,
-                          files.Read(path, FileSystem::kDefaultReadLimitBytes));
-  return Secret(std::string(TrimSpace(text)));
-}
-
 // A request without its path.
 Result<HttpRequest> RequestTo(const DaemonAddress& address) {
+  PosixFileSystem files;
   HttpRequest request;
   request.url = address.url;
   if (address.url.starts_with(kUnixScheme)) {
@@ -31,10 +24,11 @@ Result<HttpRequest> RequestTo(const DaemonAddress& address) {
   }
   while (request.url.ends_with('/')) request.url.pop_back();
   if (!address.token_file.empty()) {
-    TOCSIN_ASSIGN_OR_RETURN(request.bearer_token, ReadSecret(address.token_file));
+    TOCSIN_ASSIGN_OR_RETURN(request.authorization, Secret::FromFile(address.token_file, files));
   }
   if (!address.password_file.empty()) {
-    TOCSIN_ASSIGN_OR_RETURN(request.basic_auth_password, ReadSecret(address.password_file));
+    TOCSIN_ASSIGN_OR_RETURN(request.basic_auth_password,
+                            Secret::FromFile(address.password_file, files));
     request.basic_auth_user = address.user;
   }
   request.tls.ca_file = address.ca_file;

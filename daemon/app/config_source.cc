@@ -84,7 +84,7 @@ void LogDiscovery(const config::Discovery& found, const std::string& path) {
     LogWarning("found earlier and watched still, but not in sight now", {{"target", name}});
   }
   for (const std::string& what : found.left_out) {
-    LogWarning("not searched", {{"what", what}});
+    LogWarning("left out of the search", {{"what", what}});
   }
 }
 

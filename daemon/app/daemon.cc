@@ -65,11 +65,11 @@ Result<> Daemon::OpenRooms() {
   notify_options.healthy = [this] { return Healthy(); };
   TOCSIN_ASSIGN_OR_RETURN(
       notifier_, notify::Notifier::Open(config_.notify, std::move(notify_options), clock, executors,
-                                        http, registry_));
+                                        http, files, registry_));
   promql_ = std::make_unique<promql::Engine>(config_.promql);
   poller_ = std::make_unique<poll::Poller>(clock, executors, http, files, *sink_, *store_,
                                            config_.promql.lookback, registry_);
-  push_ = std::make_unique<PushRelay>(*poller_, clock, executors, http, registry_);
+  push_ = std::make_unique<PushRelay>(*poller_, clock, executors, http, files, registry_);
   alerts_ = std::make_unique<AlertFanout>(*notifier_, *push_);
   rules_ =
       std::make_unique<rules::RuleEngine>(clock, executors, *promql_, *store_, *sink_, *alerts_,

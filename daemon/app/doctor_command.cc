@@ -15,6 +15,7 @@
 #include "daemon/app/terminal.h"
 #include "daemon/base/executor.h"
 #include "daemon/base/http_client.h"
+#include "daemon/base/text.h"
 
 namespace tocsin::app {
 namespace {
@@ -70,6 +71,16 @@ std::vector<Finding> ExamineHttp(collectors::HttpCollector& collector, HttpClien
     findings.push_back({Severity::kWarning, "answer", note, ""});
   }
   return findings;
+}
+
+// Names may hold bytes that are no text: a command with them, or with what stands for them,
+// would be another one.
+void ShowAsText(std::vector<Finding>& findings) {
+  for (Finding& finding : findings) {
+    finding.message = ValidUtf8(finding.message);
+    const std::string remedy = ValidUtf8(finding.remedy);
+    if (remedy != finding.remedy || remedy.find("\uFFFD") != remedy.npos) finding.remedy.clear();
+  }
 }
 
 std::vector<Finding> ExamineTarget(const poll::TargetConfig& target, FileSystem& files,
@@ -191,6 +202,7 @@ int Doctor(const std::string& config_file, bool as_json) {
     subjects.push_back({"descriptors", "", "", CheckDescriptors(config)});
     subjects.push_back({"service", "", "", CheckUnit(files)});
   }
+  for (Subject& subject : subjects) ShowAsText(subject.findings);
   const bool good = std::all_of(subjects.begin(), subjects.end(),
                                 [](const Subject& subject) { return subject.IsGood(); });
   if (as_json) {

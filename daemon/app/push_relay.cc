@@ -32,8 +32,13 @@ std::vector<push::PushPage> PagesOf(const poll::Poller& poller, const model::Lab
 }  // namespace
 
 PushRelay::PushRelay(const poll::Poller& poller, const Clock& clock, ExecutorFactory& executors,
-                     HttpClient& http, MetricRegistry& registry)
-    : poller_(poller), clock_(clock), executors_(executors), http_(http), registry_(registry) {}
+                     HttpClient& http, FileSystem& files, MetricRegistry& registry)
+    : poller_(poller),
+      clock_(clock),
+      executors_(executors),
+      http_(http),
+      files_(files),
+      registry_(registry) {}
 
 void PushRelay::Apply(const push::PushConfig& config, const model::Labels& external_labels,
                       const std::string& digest) {
@@ -43,7 +48,7 @@ void PushRelay::Apply(const push::PushConfig& config, const model::Labels& exter
   if (config.empty()) return;
   const auto pages = [this, external_labels] { return PagesOf(poller_, external_labels); };
   Swap(std::make_shared<push::Pusher>(config, external_labels, pages, clock_, executors_, http_,
-                                      registry_));
+                                      files_, registry_));
 }
 
 void PushRelay::Stop(SteadyTime deadline) {

@@ -23,7 +23,7 @@ class PushRelay : public model::CommitObserver {
  public:
   // `poller` gives the Pushgateways their pages; all references must outlive the relay.
   PushRelay(const poll::Poller& poller, const Clock& clock, ExecutorFactory& executors,
-            HttpClient& http, MetricRegistry& registry);
+            HttpClient& http, FileSystem& files, MetricRegistry& registry);
 
   // Sends to these destinations from now on; nothing changes if `digest` is that of
   // the last call. What changed destinations had not sent yet is not sent any more.
@@ -46,6 +46,7 @@ class PushRelay : public model::CommitObserver {
   const Clock& clock_;
   ExecutorFactory& executors_;
   HttpClient& http_;
+  FileSystem& files_;
   MetricRegistry& registry_;
   std::string digest_;  // Of what Apply() took last.
   Mutex mutex_;

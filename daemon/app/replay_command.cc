@@ -75,30 +75,24 @@ Result<Subject> FindSubject(const ReplayRequest& request, FileSystem& files, con
   if (!request.config_file.empty() || files.Status(path).ok()) {
     config::Config config = config::LoadConfig({path, BuiltinRulesFolder()}, files, errors);
     if (!errors.empty()) return Error{ErrorCode::kInvalidArgument, errors.Text()};
-    subject.rules = std::move(config.rule_set);
+    rules = std::move(config.rules);
     subject.promql = config.promql;
     subject.storage = config.store.path;
-    subject.options.interval = config.rules.interval;
     subject.options.external_labels = config.external_labels;
     subject.options.external_url = config.api.external_url;
   } else {
     subject.storage = config::DefaultStateFolder();
-    if (request.files.empty()) {
-      subject.rules = rules::LoadRuleSet(rules, files, BuiltinRulesFolder(), errors);
-    }
   }
-  if (!request.files.empty()) {
-    rules.files = request.files;
-    subject.rules = rules::LoadRuleSet(rules, files, BuiltinRulesFolder(), errors);
-  }
+  if (!request.files.empty()) rules.files = request.files;
+  TOCSIN_ASSIGN_OR_RETURN(rules.interval, Duration(request.interval, rules.interval));
+  subject.options.interval = rules.interval;
+  subject.rules = rules::LoadRuleSet(rules, files, BuiltinRulesFolder(), errors);
   if (!errors.empty()) return Error{ErrorCode::kInvalidArgument, errors.Text()};
   if (!request.storage.empty()) subject.storage = request.storage;
   const WallTime now = clock.WallNow();
   TOCSIN_ASSIGN_OR_RETURN(subject.options.start, Moment(request.start, now));
   TOCSIN_ASSIGN_OR_RETURN(subject.options.end, Moment(request.end, now));
   TOCSIN_ASSIGN_OR_RETURN(subject.options.step, Duration(request.step, Millis(0)));
-  TOCSIN_ASSIGN_OR_RETURN(subject.options.interval,
-                          Duration(request.interval, subject.options.interval));
   if (subject.options.end < subject.options.start) {
     return Error{ErrorCode::kInvalidArgument, "the range ends before it starts"};
   }

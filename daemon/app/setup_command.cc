@@ -17,7 +17,7 @@
 #include "daemon/app/terminal.h"
 #include "daemon/base/file_system.h"
 #include "daemon/base/scram.h"
-#include "daemon/base/text.h"
+#include "daemon/config/target_entry.h"
 
 namespace tocsin::app {
 namespace {
@@ -37,13 +37,6 @@ struct SetupOptions {
   bool as_json = false;
 };
 
-Result<Secret> ReadPassword(FileSystem& files, const std::string& path) {
-  TOCSIN_ASSIGN_OR_RETURN(const std::string text, files.Read(path));
-  Secret password{std::string(TrimSpace(text))};
-  if (!password.empty()) return password;
-  return Error{ErrorCode::kInvalidArgument, path + ": is empty"};
-}
-
 // The daemon has to read it, whoever made it.
 Result<> GiveToDaemon(const std::string& path) {
   const passwd* user = getpwnam(kDaemonUser);
@@ -54,7 +47,7 @@ Result<> GiveToDaemon(const std::string& path) {
 
 // The file's password; one that does not exist is made. `made` tells.
 Result<Secret> FindPassword(FileSystem& files, const std::string& path, bool& made) {
-  auto known = ReadPassword(files, path);
+  auto known = Secret::FromFile(path, files);
   if (known.ok() || known.error().code != ErrorCode::kNotFound) return known;
   TOCSIN_ASSIGN_OR_RETURN(Secret password, GeneratePassword());
   const auto slash = path.find_last_of('/');
@@ -71,22 +64,40 @@ Result<Secret> FindPassword(FileSystem& files, const std::string& path, bool& ma
   return password;
 }
 
-std::string TargetLines(const SetupOptions& options) {
-  const std::string file =
-      options.password_file.empty() ? "" : ", password_file: " + options.password_file;
+// An URL without the user and password in it.
+std::string WithoutUser(const std::string& url) {
+  const auto scheme = url.find("://");
+  const auto at = url.rfind('@');
+  if (scheme == url.npos || at == url.npos || url.starts_with("unix://")) return url;
+  return url.substr(0, scheme + 3) + url.substr(at + 1);
+}
+
+// The target as the configuration has it, where `$` would begin a variable.
+std::string TargetLine(const SetupOptions& options) {
+  const std::string& administrator = options.request.administrator;
+  const std::string role = config::DsnValue(options.request.role);
+  config::TargetEntry entry;
   if (options.kind == "redis") {
-    return fmt::format("redis: [ {{ name: cache, url: \"redis://127.0.0.1:6379\", user: {}{} }} ]",
-                       options.request.role, file);
+    entry = {{"name", "cache"},
+             {"url", administrator.empty() ? "redis://127.0.0.1:6379" : WithoutUser(administrator)},
+             {"user", options.request.role}};
+  } else if (options.kind == "pgbouncer") {
+    entry = {{"name", "pool"},
+             {"dsn", fmt::format("host=127.0.0.1 port=6432 user={} dbname=pgbouncer", role)}};
+  } else {
+    entry = {
+        {"name", "primary"},
+        {"dsn", fmt::format("host={} user={} dbname={}",
+                            options.password_file.empty() ? "/var/run/postgresql" : "127.0.0.1",
+                            role, config::DsnValue(options.request.database))}};
   }
-  if (options.kind == "pgbouncer") {
-    return fmt::format(
-        "pgbouncer: [ {{ name: pool, dsn: \"host=127.0.0.1 port=6432 user={} "
-        "dbname=pgbouncer\"{} }} ]",
-        options.request.role, file);
+  if (!options.password_file.empty()) entry.emplace_back("password_file", options.password_file);
+  std::string line;
+  for (const char c : fmt::format("{}: [ {} ]", options.kind, config::EntryText(entry))) {
+    line += c;
+    if (c == '$') line += c;
   }
-  return fmt::format("postgres: [ {{ name: primary, dsn: \"host={} user={} dbname={}\"{} }} ]",
-                     file.empty() ? "/var/run/postgresql" : "127.0.0.1", options.request.role,
-                     options.request.database, file);
+  return line;
 }
 
 void PrintSteps(const std::vector<SetupStep>& steps) {
@@ -109,7 +120,7 @@ int Fail(const Error& error) {
 // What there is to say at the end, both ways.
 int Report(const SetupOptions& options, bool made, const std::vector<std::string>& done,
            std::vector<SetupStep> steps) {
-  steps.push_back({"in tocsin.yaml", TargetLines(options)});
+  steps.push_back({"in tocsin.yaml", TargetLine(options)});
   if (options.as_json) {
     nlohmann::json out{{"kind", options.kind},  {"applied", options.apply},
                        {"done", done},          {"password_file", options.password_file},
@@ -142,7 +153,7 @@ int Setup(SetupOptions options) {
     options.request.password = *std::move(password);
   }
   if (!options.administrator_password_file.empty()) {
-    auto password = ReadPassword(files, options.administrator_password_file);
+    auto password = Secret::FromFile(options.administrator_password_file, files);
     if (!password.ok()) return Fail(password.error());
     options.request.administrator_password = *std::move(password);
   }

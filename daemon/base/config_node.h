@@ -27,6 +27,9 @@ namespace tocsin {
 
 class ConfigNode;
 
+// `text` as a double-quoted scalar on one line, which reads back the same.
+std::string QuotedYaml(std::string_view text);
+
 struct ConfigError {
   std::string file;
   int line = 0;      // From 1; 0 when only the file is known.
@@ -121,9 +124,9 @@ class ConfigReader {
   // One of `words`; returns its index.
   int Choice(std::string_view key, std::initializer_list<std::string_view> words, int fallback);
 
-  // The value of `key`, or the content of the file that `key`_file names (as Path;
-  // without line breaks at its end). Both at once is an error. The file is read here, on
-  // every load, and by Secret::Renew().
+  // The value of `key`, or the line in the file that `key`_file names (as Path; without the
+  // space around it). Both at once is an error, and neither is an empty one. The file is
+  // read here, on every load, and by Secret::Renew().
   Secret SecretValue(std::string_view key, FileSystem& files);
 
   // The value as a node, marked as known; null if absent.

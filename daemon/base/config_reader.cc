@@ -188,8 +188,12 @@ std::string ConfigReader::Path(std::string_view key) {
 
 Secret ConfigReader::SecretValue(std::string_view key, FileSystem& files) {
   const std::string file_key = std::string(key) + "_file";
-  const ConfigNode* value = AskScalar(key);
-  const ConfigNode* file = AskScalar(file_key);
+  const auto ask = [this](std::string_view name) {
+    const ConfigNode* node = AskScalar(name);
+    return node && !node->scalar().empty() ? node : nullptr;
+  };
+  const ConfigNode* value = ask(key);
+  const ConfigNode* file = ask(file_key);
   if (value && file) {
     errors_->Add(*file, "\"" + std::string(key) + "\" and \"" + file_key +
                             "\" are both set: keep one of them");

@@ -29,7 +29,8 @@ struct HttpRequest {
   std::string body;
   std::string basic_auth_user;  // Empty: none.
   Secret basic_auth_password;
-  Secret bearer_token;
+  std::string authorization_type = "Bearer";
+  Secret authorization;  // The credentials behind the type; empty: none.
   TlsOptions tls;
   std::string proxy_url;
   std::string no_proxy;  // Reached without it: names, addresses and networks, by commas.

@@ -29,21 +29,25 @@ bool IsWord(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > 32 && c < 127; });
 }
 
+bool HasLineBreak(const Secret& secret) {
+  return secret.Reveal().find_first_of("\r\n") != std::string::npos;
+}
+
 void ReadAuthorization(ConfigReader reader, FileSystem& files, HttpRequest& request) {
   const std::string type = reader.String("type", "Bearer");
-  const Secret credentials = reader.SecretValue("credentials", files);
+  request.authorization = reader.SecretValue("credentials", files);
   if (!IsWord(type)) {
     reader.Fail("type", "a word such as Bearer or Token");
   } else if (type == "Basic" || type == "basic") {
     reader.Fail("type", "use basic_auth");
   }
-  if (credentials.empty()) {
+  if (request.authorization.empty()) {
     reader.Fail("credentials", "set credentials or credentials_file");
-  } else if (credentials.Reveal().find_first_of("\r\n") != std::string::npos) {
+  } else if (HasLineBreak(request.authorization)) {
     reader.Fail("credentials", "credentials must not contain a line break");
   }
   reader.Finish();
-  request.headers.emplace_back("Authorization", type + " " + credentials.Reveal());
+  request.authorization_type = type;
 }
 
 void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& request) {
@@ -54,15 +58,15 @@ void ReadCredentials(ConfigReader& reader, FileSystem& files, HttpRequest& reque
     request.basic_auth_password = basic.SecretValue("password", files);
     basic.Finish();
   }
-  request.bearer_token = reader.SecretValue("bearer_token", files);
-  if (request.bearer_token.Reveal().find_first_of("\r\n") != std::string::npos) {
+  request.authorization = reader.SecretValue("bearer_token", files);
+  if (HasLineBreak(request.authorization)) {
     reader.Fail("bearer_token", "a token must not contain a line break");
   }
-  if (has_basic && !request.bearer_token.empty()) {
+  if (has_basic && !request.authorization.empty()) {
     reader.Fail("basic_auth", "basic_auth and bearer_token exclude each other");
   }
   if (reader.Has("authorization")) {
-    if (has_basic || !request.bearer_token.empty()) {
+    if (has_basic || !request.authorization.empty()) {
       reader.Fail("authorization", "authorization, basic_auth and bearer_token exclude each other");
     }
     ReadAuthorization(reader.Map("authorization"), files, request);
@@ -171,7 +175,7 @@ std::optional<std::string> FaultOfHttpUrl(const std::string& url) {
 
 void RenewCredentials(HttpRequest& request, FileSystem& files) {
   request.basic_auth_password.Renew(files);
-  request.bearer_token.Renew(files);
+  request.authorization.Renew(files);
 }
 
 HttpRequest ReadHttpRequest(ConfigReader& reader, FileSystem& files, bool follow_redirects) {

@@ -88,9 +88,10 @@ Result<> HttpTransfer::State::SetHeaders() {
                    Where() + ": a header's name or value cannot be sent (line break?)"};
     }
   }
-  if (!request.bearer_token.empty() && CredentialsBelongHere() &&
-      !AddHeader("Authorization", "Bearer " + request.bearer_token.Reveal(), headers)) {
-    return Error{ErrorCode::kInvalidArgument, Where() + ": the bearer token holds a line break"};
+  const std::string& credentials = request.authorization.Reveal();
+  if (!credentials.empty() && CredentialsBelongHere() &&
+      !AddHeader("Authorization", request.authorization_type + " " + credentials, headers)) {
+    return Error{ErrorCode::kInvalidArgument, Where() + ": the authorization holds a line break"};
   }
   if (!has_content_type) headers = curl_slist_append(headers, "Content-Type:");
   headers = curl_slist_append(headers, "Expect:");

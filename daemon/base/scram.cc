@@ -83,6 +83,22 @@ bool ScramMatches(std::string_view verifier, const Secret& password) {
                   static_cast<int>(*iterations)) == verifier;
 }
 
+bool Md5Matches(std::string_view stored, std::string_view user, const Secret& password) {
+  const std::string text = password.Reveal() + std::string(user);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) != 1) {
+    return false;
+  }
+  std::string expected = "md5";
+  for (unsigned int i = 0; i < size; ++i) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    expected += kHex[digest[i] >> 4];
+    expected += kHex[digest[i] & 15];
+  }
+  return stored == expected;
+}
+
 Result<Secret> GeneratePassword() {
   constexpr std::string_view kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

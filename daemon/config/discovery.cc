@@ -10,7 +10,10 @@
 #include <set>
 #include <stop_token>
 
-#include "daemon/base/text.h"
+#include "daemon/base/config_node.h"
+#include "daemon/base/host_port.h"
+#include "daemon/base/secret.h"
+#include "daemon/config/target_entry.h"
 
 namespace tocsin::config {
 namespace {
@@ -20,53 +23,31 @@ constexpr std::size_t kMaxAttempts = 3;  // Each may be a line in the server's l
 constexpr std::size_t kMaxKept = 200;
 constexpr std::string_view kOwnRole = "tocsin";
 
-// A YAML double-quoted scalar.
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
-// A value of a libpq connection string.
-std::string DsnValue(std::string_view text) {
-  std::string out = "'";
-  bool plain = !text.empty();
-  for (const char c : text) {
-    plain = plain && c > ' ' && c != '\'' && c != '\\';
-    if (c == '\'' || c == '\\') out += '\\';
-    out += c;
-  }
-  return plain ? std::string(text) : out + "'";
-}
-
-using Entry = std::vector<std::pair<std::string, std::string>>;  // Keys and values.
-
-std::string EntryText(const Entry& entry) {
-  std::string text;
-  for (const auto& [key, value] : entry) {
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key, Quoted(value));
-  }
-  return "{ " + text + " }";
-}
-
 struct Role {
   std::string name;  // Empty: none is named (Redis' default user).
   std::string password_file;
 };
 
+// The first file that holds a password for servers of that kind; empty if there is none.
+// One that is there and cannot be used goes to `left_out`.
+std::string FindPasswordFile(const std::string& kind, const DiscoveryOptions& options,
+                             FileSystem& files, std::vector<std::string>& left_out) {
+  for (const std::string& folder : options.password_folders) {
+    const std::string file = folder + "/" + kind + ".password";
+    const auto password = Secret::FromFile(file, files);
+    if (password.ok()) return file;
+    if (password.error().code == ErrorCode::kNotFound) continue;
+    const std::string& why = password.error().message;
+    if (std::find(left_out.begin(), left_out.end(), why) == left_out.end()) left_out.push_back(why);
+  }
+  return {};
+}
+
 // Who to be, the likeliest first.
 std::vector<Role> Roles(const FoundServer& server, const DiscoveryOptions& options,
-                        FileSystem& files) {
+                        const std::string& password_file) {
+  if (!password_file.empty()) return {Role{std::string(kOwnRole), password_file}};
   std::vector<Role> roles;
-  for (const std::string& folder : options.password_folders) {
-    if (!server.is_trusted) break;
-    const std::string file = folder + "/" + server.kind + ".password";
-    const auto password = files.Read(file);
-    if (password.ok() && !TrimSpace(*password).empty()) return {Role{std::string(kOwnRole), file}};
-  }
   if (server.kind == "redis") return {Role{}};
   // PgBouncer lets its own user in as "pgbouncer", without a password.
   if (server.kind == "pgbouncer" && (options.user == "postgres" || options.user == "pgbouncer")) {
@@ -79,29 +60,27 @@ std::vector<Role> Roles(const FoundServer& server, const DiscoveryOptions& optio
 }
 
 struct Candidate {
-  Entry entry;
+  TargetEntry entry;
   bool as_own_role = false;  // As "tocsin": what setup grants.
 };
 
 // The entries to try, in order.
 std::vector<Candidate> Candidates(const FoundServer& server, const DiscoveryOptions& options,
-                                  FileSystem& files) {
+                                  const std::string& password_file) {
   std::vector<std::string> hosts;
   if (!server.socket.empty()) hosts.push_back(server.socket);
   if (!server.host.empty()) hosts.push_back(server.host);
   std::vector<Candidate> candidates;
   for (const std::string& host : hosts) {
-    for (const Role& role : Roles(server, options, files)) {
+    for (const Role& role : Roles(server, options, password_file)) {
       // Over TCP nobody is known by who runs the process.
       const bool by_process = role.password_file.empty() && role.name != kOwnRole;
       if (host.front() != '/' && by_process && server.kind != "redis") continue;
-      Entry entry{{"name", server.Name()}};
+      TargetEntry entry{{"name", server.Name()}};
       if (server.kind == "redis") {
-        const bool v6 = host.find(':') != std::string::npos;
         entry.emplace_back("url", host.front() == '/'
                                       ? "unix://" + host
-                                      : fmt::format("redis://{}{}{}:{}", v6 ? "[" : "", host,
-                                                    v6 ? "]" : "", server.port));
+                                      : "redis://" + HostPortText(host, server.port));
         if (!role.name.empty()) entry.emplace_back("user", role.name);
       } else {
         const std::string database = server.kind == "postgres" ? "postgres" : "pgbouncer";
@@ -116,7 +95,7 @@ std::vector<Candidate> Candidates(const FoundServer& server, const DiscoveryOpti
   return candidates;
 }
 
-collectors::Examination Ask(const std::string& kind, const Entry& entry, FileSystem& files,
+collectors::Examination Ask(const std::string& kind, const TargetEntry& entry, FileSystem& files,
                             const Clock& clock, SteadyTime deadline) {
   ConfigErrors errors;
   const std::string text = fmt::format("{}: [ {} ]", kind, EntryText(entry));
@@ -151,11 +130,15 @@ bool SaysMore(const Candidate& candidate, const Error& error, const DiscoveredSe
 }
 
 DiscoveredServer AskServer(const FoundServer& found, const DiscoveryOptions& options,
-                           FileSystem& files, const Clock& clock, SteadyTime deadline) {
+                           FileSystem& files, const Clock& clock, SteadyTime deadline,
+                           std::vector<std::string>& left_out) {
+  const auto candidates = Candidates(
+      found, options,
+      found.is_trusted ? FindPasswordFile(found.kind, options, files, left_out) : std::string());
   DiscoveredServer server;
   server.found = found;
   bool told_as_own_role = false;
-  for (const Candidate& candidate : Candidates(found, options, files)) {
+  for (const Candidate& candidate : candidates) {
     const SteadyTime now = clock.SteadyNow();
     if (now >= deadline) break;
     collectors::Examination examination =
@@ -175,7 +158,6 @@ DiscoveredServer AskServer(const FoundServer& found, const DiscoveryOptions& opt
   }
   if (!server.error) {  // Nothing was asked.
     server.error = Error{ErrorCode::kDeadlineExceeded, "there was no time left to ask it"};
-    const auto candidates = Candidates(found, options, files);
     server.watched = found.listens && !candidates.empty();
     if (server.watched) server.target = EntryText(candidates.front().entry);
   }
@@ -183,7 +165,8 @@ DiscoveredServer AskServer(const FoundServer& found, const DiscoveryOptions& opt
 }
 
 // The entries of an earlier outcome by kind and name; what is not ours is passed over.
-std::map<std::string, std::map<std::string, std::string>> EntriesOf(const std::string& text) {
+std::map<std::string, std::map<std::string, std::string>> EntriesOf(
+    const std::string& text, std::vector<std::string>& left_out) {
   std::map<std::string, std::map<std::string, std::string>> entries;
   ConfigErrors errors;
   const ConfigNode root =
@@ -191,14 +174,24 @@ std::map<std::string, std::map<std::string, std::string>> EntriesOf(const std::s
   for (const std::string_view kind : kKinds) {
     const ConfigNode* targets = root.Find(kind);
     if (targets == nullptr) continue;
+    std::size_t beyond = 0;
     for (const ConfigNode& target : targets->items()) {
-      Entry entry;
+      TargetEntry entry;
       for (const auto& [key, value] : target.entries()) {
         entry.emplace_back(key.scalar(), value.scalar());
       }
       const ConfigNode* name = target.Find("name");
       auto& of_kind = entries[std::string(kind)];
-      if (name != nullptr && of_kind.size() < kMaxKept) of_kind[name->scalar()] = EntryText(entry);
+      if (name == nullptr) continue;
+      if (of_kind.size() < kMaxKept || of_kind.contains(name->scalar())) {
+        of_kind[name->scalar()] = EntryText(entry);
+      } else {
+        ++beyond;
+      }
+    }
+    if (beyond > 0) {
+      left_out.push_back(fmt::format("{} targets of kind {} found earlier, beyond the first {}",
+                                     beyond, kind, kMaxKept));
     }
   }
   return entries;
@@ -210,7 +203,7 @@ std::string Configuration(const std::map<std::string, std::map<std::string, std:
       "# What `tocsin run` found on this host, as there is no configuration file. To change it,\n"
       "# copy it to /etc/tocsin/tocsin.yaml and reload. A server that is gone for good stays a\n"
       "# target until its line is removed here.\n";
-  text += "storage: { path: " + Quoted(options.storage) + " }\n";
+  text += "storage: { path: " + QuotedYaml(options.storage) + " }\n";
   for (const auto& [kind, targets] : entries) {
     if (targets.empty()) continue;
     text += kind + ":\n";
@@ -227,10 +220,10 @@ Discovery Discover(const DiscoveryOptions& options, const std::string& before, F
   Survey survey = SurveyHost(options.places, files, Deadline(clock, deadline));
   Discovery discovery;
   discovery.left_out = std::move(survey.left_out);
-  auto entries = EntriesOf(before);
+  auto entries = EntriesOf(before, discovery.left_out);
   std::set<std::pair<std::string, std::string>> seen;
   for (const FoundServer& found : survey.servers) {
-    DiscoveredServer server = AskServer(found, options, files, clock, deadline);
+    DiscoveredServer server = AskServer(found, options, files, clock, deadline, discovery.left_out);
     seen.emplace(found.kind, found.Name());
     auto& of_kind = entries[found.kind];
     const auto known = of_kind.find(found.Name());

@@ -48,7 +48,7 @@ struct DiscoveredServer {
 struct Discovery {
   std::vector<DiscoveredServer> servers;
   std::vector<std::string> kept;      // Names of targets found before and not seen now.
-  std::vector<std::string> left_out;  // See Survey.
+  std::vector<std::string> left_out;  // See Survey; and passwords and targets of earlier outcomes.
   std::string yaml;                   // The configuration.
 };
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "daemon/base/host_port.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::config {
@@ -122,8 +123,7 @@ int PortInTitle(std::string_view title) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     const auto colon = words[i].rfind(':');
     if (colon == std::string_view::npos) continue;
-    const auto port = ParseInt(words[i].substr(colon + 1));
-    if (port && *port > 0 && *port <= 65535) return static_cast<int>(*port);
+    if (const auto port = ParsePort(words[i].substr(colon + 1))) return *port;
   }
   return 0;
 }

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "daemon/base/text.h"
+#include "daemon/base/host_port.h"
 #include "daemon/config/listeners.h"
 
 namespace tocsin::config {
@@ -41,8 +41,8 @@ std::optional<std::pair<std::string, int>> PostgresSocket(const std::string& pat
   if (slash == path.npos || path.compare(slash + 1, kSocketPrefix.size(), kSocketPrefix) != 0) {
     return std::nullopt;
   }
-  const auto port = ParseInt(std::string_view(path).substr(slash + 1 + kSocketPrefix.size()));
-  if (!port || *port < 1 || *port > 65535) return std::nullopt;
+  const auto port = ParsePort(std::string_view(path).substr(slash + 1 + kSocketPrefix.size()));
+  if (!port) return std::nullopt;
   return std::pair(path.substr(0, slash), static_cast<int>(*port));
 }
 
@@ -282,8 +282,7 @@ std::string FoundServer::Name() const {
 std::string FoundServer::Address() const {
   if (port == 0) return socket;
   if (!socket.empty() && kind != "redis") return socket + ":" + std::to_string(port);
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return HostPortText(host, port);
 }
 
 Survey SurveyHost(const SurveyPlaces& places, FileSystem& files, const Deadline& deadline) {

@@ -73,24 +73,21 @@ enum class ExpositionFormat { kText, kOpenMetrics };
 // What a Content-Type header announces; anything unknown is read as text.
 ExpositionFormat FormatOfContentType(std::string_view content_type);
 
-// 0 is no limit.
-struct ParseLimits {
-  std::int64_t samples = 0;
-  std::int64_t labels_per_sample = 0;
-  std::int64_t label_name_bytes = 0;
-  std::int64_t label_value_bytes = 0;
-};
-
 struct ParseOptions {
   ExpositionFormat format = ExpositionFormat::kText;
-  bool honor_timestamps = true;  // Else times on the page are dropped.
-  ParseLimits limits;
+  bool honor_timestamps = true;   // Else times on the page are dropped.
+  std::int64_t sample_limit = 0;  // 0: none.
+  // A value longer than MetricBatch::kMaxLabelValueBytes is an error, and not cut.
+  bool refuses_long_values = false;
 };
+
+// More on one sample is an error: nobody means that, and each is compared with the others.
+inline constexpr std::size_t kMaxLabelsPerSample = 1'000;
 
 struct ParseSummary {
   std::int64_t samples = 0;
   std::int64_t exemplars_skipped = 0;
-  // Values longer than MetricBatch::kMaxLabelValueBytes, which the batch cuts.
+  // Values longer than MetricBatch::kMaxLabelValueBytes, which the batch has cut.
   std::int64_t label_values_cut = 0;
 };
 

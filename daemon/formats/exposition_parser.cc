@@ -92,11 +92,9 @@ class Parser {
     error_ = Error{code, "line " + std::to_string(line_) + ": " + std::move(message)};
     return false;
   }
-  bool AtLimit(std::int64_t value, std::int64_t limit, std::string_view what) {
-    if (limit == 0 || value <= limit) return false;
-    Fail("more than " + std::to_string(limit) + " " + std::string(what),
-         ErrorCode::kResourceExhausted);
-    return true;
+  bool FailAtLimit(std::int64_t limit, std::string_view what) {
+    return Fail("more than " + std::to_string(limit) + " " + std::string(what),
+                ErrorCode::kResourceExhausted);
   }
 
   void SkipBlanks() {
@@ -252,7 +250,10 @@ bool Parser::Sample() {
   SkipBlanks();
   if (open_metrics_ && !AtEnd() && *cursor_ == '#' && !Exemplar()) return false;
   if (!AtEnd()) return Fail("unexpected " + QuoteForError(Rest()) + " after the sample");
-  if (AtLimit(++summary_.samples, options_.limits.samples, "samples")) return false;
+  ++summary_.samples;
+  if (options_.sample_limit > 0 && summary_.samples > options_.sample_limit) {
+    return FailAtLimit(options_.sample_limit, "samples");
+  }
   ChooseFamily(name_);
   if (!options_.honor_timestamps) time_ms.reset();
   batch_.AddSample(family_, name_, labels_, value, time_ms);
@@ -260,7 +261,6 @@ bool Parser::Sample() {
 }
 
 bool Parser::Labels() {
-  const ParseLimits& limits = options_.limits;
   ++cursor_;  // The brace.
   while (true) {
     SkipBlanks();
@@ -297,13 +297,12 @@ bool Parser::Labels() {
         if (known.first == name) return Fail("label " + QuoteForError(name) + " stands twice");
       }
       labels_.emplace_back(name, value);
-      if (value.size() > MetricBatch::kMaxLabelValueBytes) ++summary_.label_values_cut;
-      if (AtLimit(static_cast<std::int64_t>(labels_.size()), limits.labels_per_sample, "labels") ||
-          AtLimit(static_cast<std::int64_t>(name.size()), limits.label_name_bytes,
-                  "bytes in a label name") ||
-          AtLimit(static_cast<std::int64_t>(value.size()), limits.label_value_bytes,
-                  "bytes in a label value")) {
-        return false;
+      if (labels_.size() > kMaxLabelsPerSample) return FailAtLimit(kMaxLabelsPerSample, "labels");
+      if (value.size() > MetricBatch::kMaxLabelValueBytes) {
+        ++summary_.label_values_cut;
+        if (options_.refuses_long_values) {
+          return FailAtLimit(MetricBatch::kMaxLabelValueBytes, "bytes in a label value");
+        }
       }
     }
     SkipBlanks();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "daemon/base/host_port.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/go_template_printf.h"
 #include "daemon/formats/letter_case.h"
@@ -109,30 +110,18 @@ void Expand(const RE2& regex, std::string_view replacement,
   }
 }
 
-// Host and port as Go's net.SplitHostPort; nothing if there is no port.
-std::optional<std::pair<std::string, std::string>> SplitHostPort(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  if (text.front() == '[') {
-    const auto close = text.find(']');
-    if (close == std::string::npos || close + 1 != colon) return std::nullopt;
-    return std::pair(text.substr(1, close - 1), text.substr(colon + 1));
-  }
-  if (text.find(':') != colon) return std::nullopt;
-  return std::pair(text.substr(0, colon), text.substr(colon + 1));
-}
-
 std::string StripPort(const std::string& host_port) {
   const auto parts = SplitHostPort(host_port);
-  return parts ? parts->first : host_port;
+  return parts && parts->port ? std::string(parts->host) : host_port;
 }
 
 std::string StripDomain(const std::string& host_port) {
   const auto parts = SplitHostPort(host_port);
-  const std::string host = parts ? parts->first : host_port;
+  const bool has_port = parts && parts->port;
+  const std::string host(has_port ? parts->host : std::string_view(host_port));
   if (IsIpAddress(host)) return host_port;
   const std::string name = host.substr(0, host.find('.'));
-  return parts && !parts->second.empty() ? name + ":" + parts->second : name;
+  return has_port && !parts->port->empty() ? name + ":" + std::string(*parts->port) : name;
 }
 
 Result<WallTime> ToTime(double seconds) {

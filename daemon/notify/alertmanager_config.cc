@@ -60,9 +60,9 @@ GlobalDefaults ReadGlobal(ConfigReader reader, bool sends_mail, FileSystem& file
   GlobalDefaults global;
   global.resolve_timeout = reader.Duration("resolve_timeout", global.resolve_timeout, Millis(1));
   global.http = ReadHttpOptions(reader.Map("http_config"), files, {});
-  global.slack_api_url = ReadSecret(reader, "slack_api_url", files);
+  global.slack_api_url = reader.SecretValue("slack_api_url", files);
   CheckUrl(reader, "slack_api_url", global.slack_api_url.Reveal());
-  global.slack_app_token = ReadSecret(reader, "slack_app_token", files);
+  global.slack_app_token = reader.SecretValue("slack_app_token", files);
   global.slack_app_url = reader.String("slack_app_url", global.slack_app_url);
   CheckUrl(reader, "slack_app_url", global.slack_app_url);
   global.pagerduty_url = reader.String("pagerduty_url", global.pagerduty_url);

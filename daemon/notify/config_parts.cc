@@ -12,8 +12,6 @@
 namespace tocsin::notify {
 namespace {
 
-constexpr std::int64_t kMaxSecretBytes = 64 * 1024;
-
 void AddMatchers(std::string_view text, const ConfigNode& where, ConfigErrors& errors,
                  std::vector<model::Matcher>& out) {
   auto matchers = ParseMatchers(text);
@@ -38,7 +36,7 @@ void AddPairs(ConfigReader& reader, std::string_view key, model::MatchOp op,
 
 // `authorization` (TYPE CREDENTIALS), or the older `bearer_token`.
 void ReadAuthorization(ConfigReader& reader, FileSystem& files, HttpOptions& http) {
-  http.authorization = ReadSecret(reader, "bearer_token", files);
+  http.authorization = reader.SecretValue("bearer_token", files);
   if (reader.Has("authorization")) {
     if (!http.authorization.empty()) {
       reader.Fail("authorization", "\"authorization\" and \"bearer_token\" are both set");
@@ -48,7 +46,7 @@ void ReadAuthorization(ConfigReader& reader, FileSystem& files, HttpOptions& htt
     if (formats::LowerCase(http.authorization_type) == "basic") {
       own.Fail("type", "authorization of type \"Basic\" has its own key, basic_auth");
     }
-    http.authorization = ReadSecret(own, "credentials", files);
+    http.authorization = own.SecretValue("credentials", files);
     own.Finish();
   }
   for (const std::string& part : {http.authorization_type, http.authorization.Reveal()}) {
@@ -59,26 +57,6 @@ void ReadAuthorization(ConfigReader& reader, FileSystem& files, HttpOptions& htt
 }
 
 }  // namespace
-
-Secret ReadSecret(ConfigReader& reader, std::string_view key, FileSystem& files) {
-  const std::string file_key = std::string(key) + "_file";
-  const std::string value = reader.String(key);
-  const std::string file = reader.Path(file_key);
-  if (!value.empty() && !file.empty()) {
-    reader.Fail(file_key,
-                fmt::format("\"{}\" and \"{}\" are both set: keep one of them", key, file_key));
-    return Secret();
-  }
-  if (file.empty()) return Secret(value);
-  auto content = files.Read(file, kMaxSecretBytes);
-  if (!content.ok()) {
-    reader.Fail(file_key, content.error().message);
-    return Secret();
-  }
-  const std::string_view text = TrimSpace(*content);
-  if (text.empty()) reader.Fail(file_key, "the file is empty");
-  return Secret(std::string(text));
-}
 
 void CheckUrl(ConfigReader& reader, std::string_view key, const std::string& url) {
   if (url.empty()) return;
@@ -119,7 +97,7 @@ HttpOptions ReadHttpOptions(ConfigReader reader, FileSystem& files, HttpOptions 
   if (reader.Has("basic_auth")) {
     ConfigReader basic = reader.Map("basic_auth");
     http.basic_auth_user = basic.RequiredString("username");
-    http.basic_auth_password = ReadSecret(basic, "password", files);
+    http.basic_auth_password = basic.SecretValue("password", files);
     basic.Finish();
   }
   ReadAuthorization(reader, files, http);

@@ -38,9 +38,6 @@ struct GlobalDefaults {
   SmtpDefaults smtp;
 };
 
-// As ConfigReader::SecretValue, without any space around the content.
-Secret ReadSecret(ConfigReader& reader, std::string_view key, FileSystem& files);
-
 // Adds an error at `key` unless `url` is empty or starts with http:// or https://
 // and names a host. The message never holds the URL.
 void CheckUrl(ConfigReader& reader, std::string_view key, const std::string& url);

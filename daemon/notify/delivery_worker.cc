@@ -14,13 +14,15 @@ constexpr Millis kClaimRetry = std::chrono::seconds(1);  // After a disk error.
 
 DeliveryWorker::DeliveryWorker(std::string integration, IntegrationMetrics metrics,
                                Counter text_problems, DeliverySource& source, const Clock& clock,
-                               ExecutorFactory& executors, HttpClient& http, std::uint64_t seed)
+                               ExecutorFactory& executors, HttpClient& http, FileSystem& files,
+                               std::uint64_t seed)
     : integration_(std::move(integration)),
       metrics_(std::move(metrics)),
       text_problems_(text_problems),
       source_(source),
       clock_(clock),
       http_(http),
+      files_(files),
       backoff_(seed),
       owned_lane_(executors.NewExecutor("notify:" + integration_)),
       lane_(owned_lane_.get()) {}
@@ -100,6 +102,7 @@ void DeliveryWorker::Send(Delivery delivery) {
     MutexLock lock(mutex_);
     flight.settings = settings_;
   }
+  flight.settings.receiver = flight.settings.receiver->Renewed(files_);
   const auto notification = DecodeNotification(delivery.payload);
   flight.delivery = std::move(delivery);
   if (!notification.ok()) {

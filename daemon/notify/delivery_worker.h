@@ -11,6 +11,7 @@
 #include <string>
 
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/mutex.h"
 #include "daemon/notify/channel_pace.h"
@@ -49,7 +50,7 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
 
   DeliveryWorker(std::string integration, IntegrationMetrics metrics, Counter text_problems,
                  DeliverySource& source, const Clock& clock, ExecutorFactory& executors,
-                 HttpClient& http, std::uint64_t seed);
+                 HttpClient& http, FileSystem& files, std::uint64_t seed);
   ~DeliveryWorker();
 
   // Takes new settings; what is in flight ends under the old ones.
@@ -85,6 +86,7 @@ class DeliveryWorker : public std::enable_shared_from_this<DeliveryWorker> {
   DeliverySource& source_;
   const Clock& clock_;
   HttpClient& http_;
+  FileSystem& files_;
 
   mutable Mutex mutex_;
   Settings settings_ GUARDED_BY(mutex_);

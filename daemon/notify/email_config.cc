@@ -6,8 +6,8 @@
 #include <array>
 #include <limits>
 
+#include "daemon/base/host_port.h"
 #include "daemon/base/http_config.h"
-#include "daemon/base/text.h"
 #include "daemon/formats/letter_case.h"
 #include "daemon/formats/mail_message.h"
 #include "daemon/formats/template_functions.h"
@@ -22,18 +22,13 @@ bool HasLineBreak(const std::string& text) { return text.find_first_of("\r\n") !
 
 // HOST:PORT; an IPv6 address in brackets.
 void ReadSmarthost(ConfigReader& reader, const std::string& text, EmailConfig& email) {
-  const std::size_t colon = text.rfind(':');
-  const std::string host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  const bool sound = colon != text.npos && !host.empty() &&
-                     (bracketed || host.find_first_of(":[]") == host.npos) &&
-                     host.find_first_of(" \t\r\n/?#@") == host.npos;
-  const auto port = sound ? ParseInt(text.substr(colon + 1)) : std::nullopt;
-  if (!port || *port < 1 || *port > 65535) {
+  const auto parts = SplitHostPort(text);
+  const auto port = parts && parts->port ? ParsePort(*parts->port) : std::nullopt;
+  if (!port || parts->host.empty() || parts->host.find_first_of(" \t\r\n/?#@") != text.npos) {
     reader.Fail("smarthost", fmt::format("\"{}\" is not HOST:PORT", text));
     return;
   }
-  email.host = host;
+  email.host = HostText(parts->host);
   email.port = fmt::format("{}", *port);
 }
 
@@ -81,9 +76,9 @@ void ReadHeaders(ConfigReader& reader, EmailConfig& email) {
 void ReadLogin(ConfigReader& reader, const SmtpDefaults& global, FileSystem& files,
                EmailConfig& email) {
   email.auth_username = reader.String("auth_username", global.auth_username);
-  email.auth_password = ReadSecret(reader, "auth_password", files);
+  email.auth_password = reader.SecretValue("auth_password", files);
   if (email.auth_password.empty()) email.auth_password = global.auth_password;
-  email.auth_secret = ReadSecret(reader, "auth_secret", files);
+  email.auth_secret = reader.SecretValue("auth_secret", files);
   if (email.auth_secret.empty()) email.auth_secret = global.auth_secret;
   email.auth_identity = reader.String("auth_identity", global.auth_identity);
   if (!email.auth_username.empty() && email.auth_password.empty() && email.auth_secret.empty()) {
@@ -112,8 +107,8 @@ void ReadSmtpDefaults(ConfigReader& global, FileSystem& files, SmtpDefaults& smt
   smtp.smarthost = global.String("smtp_smarthost");
   smtp.hello = global.String("smtp_hello", smtp.hello);
   smtp.auth_username = global.String("smtp_auth_username");
-  smtp.auth_password = ReadSecret(global, "smtp_auth_password", files);
-  smtp.auth_secret = ReadSecret(global, "smtp_auth_secret", files);
+  smtp.auth_password = global.SecretValue("smtp_auth_password", files);
+  smtp.auth_secret = global.SecretValue("smtp_auth_secret", files);
   smtp.auth_identity = global.String("smtp_auth_identity");
   smtp.require_tls = global.Bool("smtp_require_tls", smtp.require_tls);
   smtp.tls = ReadTls(global.Map("smtp_tls_config"), files);

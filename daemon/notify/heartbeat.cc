@@ -36,11 +36,12 @@ struct Heartbeat::Shared {
 
 Heartbeat::Heartbeat(const HeartbeatConfig& config, std::function<Result<>()> healthy,
                      const NotifyMetrics& metrics, const Clock& clock, ExecutorFactory& executors,
-                     HttpClient& http)
+                     HttpClient& http, FileSystem& files)
     : config_(config),
       healthy_(std::move(healthy)),
       clock_(clock),
       http_(http),
+      files_(files),
       shared_(std::make_shared<Shared>(metrics)),
       next_(clock.SteadyNow()),
       owned_lane_(executors.NewExecutor("heartbeat")),
@@ -63,12 +64,14 @@ void Heartbeat::Beat() {
 }
 
 void Heartbeat::Send() {
+  Secret url = config_.url;
+  url.Renew(files_);
   HttpRequest request;
-  request.url = config_.url.Reveal();
+  request.url = url.Reveal();
   request.follow_redirects = true;
   const SteadyTime deadline = clock_.SteadyNow() + std::min(config_.every, kLongestAttempt);
   http_.Start(std::move(request), deadline,
-              [shared = shared_, secret = config_.url.Reveal()](HttpExchange exchange) {
+              [shared = shared_, secret = url.Reveal()](HttpExchange exchange) {
                 const Verdict verdict = JudgeExchange(exchange, {}, WallTime{});
                 if (verdict.outcome == Outcome::kDelivered) {
                   shared->metrics.heartbeats.Add();

@@ -11,6 +11,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/mutex.h"
 #include "daemon/notify/notify_config.h"
@@ -24,7 +25,7 @@ class Heartbeat {
  public:
   Heartbeat(const HeartbeatConfig& config, std::function<Result<>()> healthy,
             const NotifyMetrics& metrics, const Clock& clock, ExecutorFactory& executors,
-            HttpClient& http);
+            HttpClient& http, FileSystem& files);
   ~Heartbeat();
 
  private:
@@ -37,6 +38,7 @@ class Heartbeat {
   const std::function<Result<>()> healthy_;
   const Clock& clock_;
   HttpClient& http_;
+  FileSystem& files_;
   std::shared_ptr<Shared> shared_;
   SteadyTime next_{};
   std::unique_ptr<Executor> owned_lane_;  // Last: its tasks use what is above.

@@ -19,20 +19,22 @@ constexpr Millis kDeliveryOverdue = std::chrono::minutes(5);
 Result<std::unique_ptr<Notifier>> Notifier::Open(std::shared_ptr<const NotifyConfig> config,
                                                  Options options, const Clock& clock,
                                                  ExecutorFactory& executors, HttpClient& http,
-                                                 MetricRegistry& metrics) {
+                                                 FileSystem& files, MetricRegistry& metrics) {
   TOCSIN_ASSIGN_OR_RETURN(auto db, StateDb::Open(options.database));
   auto notifier = std::make_unique<NotifierImpl>(std::move(options), std::move(db), clock,
-                                                 executors, http, metrics);
+                                                 executors, http, files, metrics);
   TOCSIN_RETURN_IF_ERROR(notifier->Restore(std::move(config)));
   return std::unique_ptr<Notifier>(std::move(notifier));
 }
 
 NotifierImpl::NotifierImpl(Options options, std::unique_ptr<StateDb> db, const Clock& clock,
-                           ExecutorFactory& executors, HttpClient& http, MetricRegistry& metrics)
+                           ExecutorFactory& executors, HttpClient& http, FileSystem& files,
+                           MetricRegistry& metrics)
     : options_(std::move(options)),
       clock_(clock),
       executors_(executors),
       http_(http),
+      files_(files),
       registry_(metrics),
       metrics_(metrics),
       db_(std::move(db)),
@@ -263,7 +265,7 @@ void NotifierImpl::UpdateWorkers(Receivers receivers) {
       const std::string kind = id.substr(0, id.rfind('/'));
       worker = std::make_shared<DeliveryWorker>(
           id, IntegrationMetrics(registry_, kind.substr(kind.rfind('/') + 1)),
-          metrics_.template_errors, source, clock_, executors_, http_, seed);
+          metrics_.template_errors, source, clock_, executors_, http_, files_, seed);
     }
     worker->Configure(std::move(settings));
     current[id] = std::move(worker);
@@ -331,7 +333,7 @@ void NotifierImpl::UpdateHeartbeat() {
   if (!config->heartbeat) return;
   heartbeat_ = std::make_unique<Heartbeat>(
       *config->heartbeat, [this] { return HeartbeatCondition(); }, metrics_, clock_, executors_,
-      http_);
+      http_, files_);
 }
 
 Result<> NotifierImpl::HeartbeatCondition() const {

@@ -29,6 +29,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/result.h"
@@ -131,13 +132,14 @@ class Notifier : public model::AlertSink {
   };
 
   // Opens or creates state.db and reads what the last process left. Nothing is
-  // sent before Start(). The collaborators must outlive the Notifier.
+  // sent before Start(). Credentials that stand in `files` are read there before each
+  // attempt. The collaborators must outlive the Notifier.
   // Errors: kIoError, kPermissionDenied, kCorruption (the file is left untouched),
   // kInvalidArgument (a template of the configuration does not parse).
   static Result<std::unique_ptr<Notifier>> Open(std::shared_ptr<const NotifyConfig> config,
                                                 Options options, const Clock& clock,
                                                 ExecutorFactory& executors, HttpClient& http,
-                                                MetricRegistry& metrics);
+                                                FileSystem& files, MetricRegistry& metrics);
 
   // Begins dispatching and delivering.
   virtual void Start() = 0;

@@ -32,7 +32,8 @@ namespace tocsin::notify {
 class NotifierImpl : public Notifier, private DeliverySource {
  public:
   NotifierImpl(Options options, std::unique_ptr<StateDb> db, const Clock& clock,
-               ExecutorFactory& executors, HttpClient& http, MetricRegistry& metrics);
+               ExecutorFactory& executors, HttpClient& http, FileSystem& files,
+               MetricRegistry& metrics);
   ~NotifierImpl() override;
 
   Result<> Restore(std::shared_ptr<const NotifyConfig> config);
@@ -115,6 +116,7 @@ class NotifierImpl : public Notifier, private DeliverySource {
   const Clock& clock_;
   ExecutorFactory& executors_;
   HttpClient& http_;
+  FileSystem& files_;
   MetricRegistry& registry_;
   NotifyMetrics metrics_;
   notify::Outbox outbox_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "daemon/base/text.h"
 #include "daemon/notify/config_parts.h"
@@ -11,30 +10,10 @@
 namespace tocsin::notify {
 namespace {
 
-// YAML's double-quoted form: JSON's escapes, on one line.
-std::string Quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + "\"";
-}
-
 template <class List, class Text>
 std::string Flow(const List& list, Text text) {
   std::string out;
-  for (const auto& item : list) out += (out.empty() ? "" : ", ") + Quoted(text(item));
+  for (const auto& item : list) out += (out.empty() ? "" : ", ") + QuotedYaml(text(item));
   return "[" + out + "]";
 }
 
@@ -58,7 +37,7 @@ class Printer {
     out_ += text + "\n";
   }
   void Pair(int depth, std::string_view key, std::string_view value) {
-    Line(depth, fmt::format("{}: {}", key, Quoted(value)));
+    Line(depth, fmt::format("{}: {}", key, QuotedYaml(value)));
   }
   void PairUnless(int depth, std::string_view key, const std::string& value,
                   const std::string& usual) {
@@ -136,11 +115,11 @@ void PrintHttp(Printer& printer, const HttpOptions& http, int depth) {
   printer.Line(depth, "http_config:");
   if (!http.basic_auth_user.empty()) {
     printer.Line(depth + 1, fmt::format("basic_auth: {{username: {}, password: {}}}",
-                                        Quoted(http.basic_auth_user), Quoted(kHidden)));
+                                        QuotedYaml(http.basic_auth_user), QuotedYaml(kHidden)));
   }
   if (!http.authorization.empty()) {
     printer.Line(depth + 1, fmt::format("authorization: {{type: {}, credentials: {}}}",
-                                        Quoted(http.authorization_type), Quoted(kHidden)));
+                                        QuotedYaml(http.authorization_type), QuotedYaml(kHidden)));
   }
   printer.PairUnless(depth + 1, "proxy_url", WithoutUser(http.proxy_url), "");
   printer.Line(depth + 1, fmt::format("follow_redirects: {}", http.follow_redirects));
@@ -225,7 +204,7 @@ void Print(Printer& printer, const PagerDutyConfig& pagerduty, int depth) {
   if (pagerduty.details != usual.details) {
     printer.Line(depth, "details:");
     for (const auto& [name, text] : pagerduty.details) {
-      printer.Pair(depth + 1, Quoted(name), text);
+      printer.Pair(depth + 1, QuotedYaml(name), text);
     }
   }
   if (!pagerduty.images.empty()) printer.Line(depth, "images:");
@@ -265,7 +244,7 @@ void Print(Printer& printer, const EmailConfig& email, int depth) {
   PrintTls(printer, email.tls, depth);
   printer.Line(depth, "headers:");
   for (const auto& [name, value] : email.headers) {
-    printer.Pair(depth + 1, Quoted(name), value);
+    printer.Pair(depth + 1, QuotedYaml(name), value);
   }
   printer.PairUnless(depth, "html", email.html, usual.html);
   printer.PairUnless(depth, "text", email.text, usual.text);

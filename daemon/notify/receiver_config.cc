@@ -54,8 +54,8 @@ SlackAction ReadSlackAction(ConfigReader& reader) {
 // The webhook or the bot's token, from here or from `global`.
 void ReadSlackAddress(ConfigReader& reader, const GlobalDefaults& global, FileSystem& files,
                       SlackConfig& slack) {
-  slack.api_url = ReadSecret(reader, "api_url", files);
-  slack.app_token = ReadSecret(reader, "app_token", files);
+  slack.api_url = reader.SecretValue("api_url", files);
+  slack.app_token = reader.SecretValue("app_token", files);
   slack.app_url = reader.String("app_url", global.slack_app_url);
   CheckUrl(reader, "api_url", slack.api_url.Reveal());
   CheckUrl(reader, "app_url", slack.app_url);
@@ -114,7 +114,7 @@ SlackConfig ReadSlack(ConfigReader& reader, const GlobalDefaults& global, FileSy
 PagerDutyConfig ReadPagerDuty(ConfigReader& reader, const GlobalDefaults& global,
                               FileSystem& files) {
   PagerDutyConfig pagerduty = DefaultPagerDutyConfig();
-  pagerduty.routing_key = ReadSecret(reader, "routing_key", files);
+  pagerduty.routing_key = reader.SecretValue("routing_key", files);
   for (const std::string_view key : {"service_key", "service_key_file"}) {
     if (reader.Has(key)) {
       reader.Fail(key, "Events API v1 is not supported: use \"routing_key\" (Events API v2)");
@@ -159,7 +159,7 @@ PagerDutyConfig ReadPagerDuty(ConfigReader& reader, const GlobalDefaults& global
 
 WebhookConfig ReadWebhook(ConfigReader& reader, FileSystem& files) {
   WebhookConfig webhook;
-  webhook.url = ReadSecret(reader, "url", files);
+  webhook.url = reader.SecretValue("url", files);
   if (webhook.url.empty() && !reader.Has("url_file")) {
     reader.Fail("url", "\"url\" or \"url_file\" is required");
   }

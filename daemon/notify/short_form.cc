@@ -39,7 +39,7 @@ model::Matcher SeverityIs(std::string value) {
 
 SlackConfig ReadSlack(ConfigReader reader, FileSystem& files) {
   SlackConfig slack = DefaultSlackConfig();
-  slack.api_url = ReadSecret(reader, "webhook_url", files);
+  slack.api_url = reader.SecretValue("webhook_url", files);
   CheckUrl(reader, "webhook_url", slack.api_url.Reveal());
   const std::string stand_in = reader.String("url");
   CheckUrl(reader, "url", stand_in);
@@ -60,7 +60,7 @@ SlackConfig ReadSlack(ConfigReader reader, FileSystem& files) {
 
 PagerDutyConfig ReadPagerDuty(ConfigReader reader, FileSystem& files) {
   PagerDutyConfig pagerduty = DefaultPagerDutyConfig();
-  pagerduty.routing_key = ReadSecret(reader, "routing_key", files);
+  pagerduty.routing_key = reader.SecretValue("routing_key", files);
   if (pagerduty.routing_key.empty() && !reader.Has("routing_key_file")) {
     reader.Fail("routing_key", "\"routing_key\" or \"routing_key_file\" is required");
   }
@@ -78,7 +78,7 @@ PagerDutyConfig ReadPagerDuty(ConfigReader reader, FileSystem& files) {
 
 WebhookConfig ReadWebhook(ConfigReader reader, FileSystem& files) {
   WebhookConfig webhook;
-  webhook.url = ReadSecret(reader, "url", files);
+  webhook.url = reader.SecretValue("url", files);
   CheckUrl(reader, "url", webhook.url.Reveal());
   if (webhook.url.empty() && !reader.Has("url_file")) {
     reader.Fail("url", "\"url\" or \"url_file\" is required");
@@ -119,7 +119,7 @@ std::optional<HeartbeatConfig> ParseHeartbeat(ConfigReader& section, FileSystem&
   if (!section.Has("heartbeat")) return std::nullopt;
   ConfigReader reader = section.Map("heartbeat");
   HeartbeatConfig heartbeat;
-  heartbeat.url = ReadSecret(reader, "url", files);
+  heartbeat.url = reader.SecretValue("url", files);
   CheckUrl(reader, "url", heartbeat.url.Reveal());
   if (heartbeat.url.empty() && !reader.Has("url_file")) {
     reader.Fail("url", "\"url\" or \"url_file\" is required");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "daemon/base/http_config.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/push/answer.h"
@@ -41,9 +42,10 @@ std::string EncodeAlerts(std::span<const model::Alert> alerts) {
 
 AlertmanagerDestination::AlertmanagerDestination(AlertmanagerConfig config, const Clock& clock,
                                                  ExecutorFactory& executors, HttpClient& client,
-                                                 MetricRegistry& registry)
+                                                 FileSystem& files, MetricRegistry& registry)
     : config_(std::move(config)),
       clock_(clock),
+      files_(files),
       metrics_(registry, config_.name),
       sender_(client),
       lane_(executors.NewExecutor("alertmanager")) {
@@ -109,6 +111,7 @@ void AlertmanagerDestination::Pump() {
     }
   }
   HttpRequest request = config_.request;
+  RenewCredentials(request, files_);
   request.method = "POST";
   request.url += kAlertsPath;
   request.headers.emplace_back("Content-Type", "application/json");

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/mutex.h"
 #include "daemon/model/alert.h"
@@ -41,7 +42,7 @@ class AlertmanagerDestination {
   static constexpr Millis kMaxBackoff = std::chrono::seconds(30);
 
   AlertmanagerDestination(AlertmanagerConfig config, const Clock& clock, ExecutorFactory& executors,
-                          HttpClient& client, MetricRegistry& registry);
+                          HttpClient& client, FileSystem& files, MetricRegistry& registry);
   ~AlertmanagerDestination();
 
   // Queues alerts; each replaces what waits of the same label set.
@@ -64,6 +65,7 @@ class AlertmanagerDestination {
 
   const AlertmanagerConfig config_;
   const Clock& clock_;
+  FileSystem& files_;
   AlertmanagerMetrics metrics_;
   LaneSender sender_;
 

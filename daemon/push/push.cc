@@ -6,18 +6,18 @@ namespace tocsin::push {
 
 Pusher::Pusher(const PushConfig& config, const model::Labels& external_labels,
                const PushPages& pages, const Clock& clock, ExecutorFactory& executors,
-               HttpClient& client, MetricRegistry& registry) {
+               HttpClient& client, FileSystem& files, MetricRegistry& registry) {
   for (const RemoteWriteConfig& destination : config.remote_write) {
     remote_writes_.push_back(std::make_unique<RemoteWriteDestination>(
-        destination, external_labels, clock, executors, client, registry));
+        destination, external_labels, clock, executors, client, files, registry));
   }
   for (const PushgatewayConfig& gateway : config.pushgateways) {
     gateways_.push_back(std::make_unique<PushgatewayDestination>(gateway, pages, clock, executors,
-                                                                 client, registry));
+                                                                 client, files, registry));
   }
   for (const AlertmanagerConfig& alertmanager : config.alertmanagers) {
     alertmanagers_.push_back(std::make_unique<AlertmanagerDestination>(
-        alertmanager, clock, executors, client, registry));
+        alertmanager, clock, executors, client, files, registry));
   }
 }
 

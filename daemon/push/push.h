@@ -12,6 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/metrics.h"
 #include "daemon/model/alert.h"
@@ -29,8 +30,9 @@ class Pusher : public model::CommitObserver {
  public:
   // `external_labels` are added to every series that leaves, where it has none of the
   // name; `pages` gives the Pushgateways their bodies (and adds those labels itself).
+  // Credentials that stand in `files` are read there before each request.
   Pusher(const PushConfig& config, const model::Labels& external_labels, const PushPages& pages,
-         const Clock& clock, ExecutorFactory& executors, HttpClient& client,
+         const Clock& clock, ExecutorFactory& executors, HttpClient& client, FileSystem& files,
          MetricRegistry& registry);
   ~Pusher() override;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/base/base64.h"
+#include "daemon/base/http_config.h"
 #include "daemon/base/log.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/exposition.h"
@@ -38,10 +39,12 @@ std::string GroupPath(const model::Labels& grouping) {
 
 PushgatewayDestination::PushgatewayDestination(PushgatewayConfig config, PushPages pages,
                                                const Clock& clock, ExecutorFactory& executors,
-                                               HttpClient& client, MetricRegistry& registry)
+                                               HttpClient& client, FileSystem& files,
+                                               MetricRegistry& registry)
     : config_(std::move(config)),
       pages_(std::move(pages)),
       clock_(clock),
+      files_(files),
       metrics_(registry, config_.name),
       sender_(client),
       lane_(executors.NewExecutor("pushgateway")) {
@@ -109,6 +112,7 @@ void PushgatewayDestination::Next() {
   auto step = std::make_shared<Step>(std::move(steps_.front()));
   steps_.pop_front();
   HttpRequest request = config_.request;
+  RenewCredentials(request, files_);
   request.method = step->method;
   request.url += step->path;
   request.headers.emplace_back("Content-Type", formats::kTextContentType);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/mutex.h"
 #include "daemon/model/labels.h"
@@ -37,7 +38,8 @@ std::string GroupPath(const model::Labels& grouping);
 class PushgatewayDestination {
  public:
   PushgatewayDestination(PushgatewayConfig config, PushPages pages, const Clock& clock,
-                         ExecutorFactory& executors, HttpClient& client, MetricRegistry& registry);
+                         ExecutorFactory& executors, HttpClient& client, FileSystem& files,
+                         MetricRegistry& registry);
   ~PushgatewayDestination();
 
   // Starts a round now, unless one is under way.
@@ -60,6 +62,7 @@ class PushgatewayDestination {
   const PushgatewayConfig config_;
   const PushPages pages_;
   const Clock& clock_;
+  FileSystem& files_;
   PushgatewayMetrics metrics_;
   LaneSender sender_;
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/base/http_config.h"
 #include "daemon/base/log.h"
 #include "daemon/formats/remote_write.h"
 #include "daemon/push/answer.h"
@@ -15,10 +16,11 @@ namespace tocsin::push {
 RemoteWriteDestination::RemoteWriteDestination(RemoteWriteConfig config,
                                                model::Labels external_labels, const Clock& clock,
                                                ExecutorFactory& executors, HttpClient& client,
-                                               MetricRegistry& registry)
+                                               FileSystem& files, MetricRegistry& registry)
     : config_(std::move(config)),
       external_labels_(std::move(external_labels)),
       clock_(clock),
+      files_(files),
       metrics_(registry, config_.name),
       sender_(client),
       backoff_(config_.queue.min_backoff),
@@ -132,6 +134,7 @@ void RemoteWriteDestination::SendBatch() {
     return;
   }
   HttpRequest request = config_.request;
+  RenewCredentials(request, files_);
   for (auto& header : formats::RemoteWriteHeaders()) request.headers.push_back(std::move(header));
   request.body = batch_.body;
   request.max_body_bytes = kMaxAnswerBytes;

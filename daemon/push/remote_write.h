@@ -15,6 +15,7 @@
 #include <string>
 
 #include "daemon/base/executor.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/base/mutex.h"
 #include "daemon/model/labels.h"
@@ -30,7 +31,7 @@ class RemoteWriteDestination {
  public:
   RemoteWriteDestination(RemoteWriteConfig config, model::Labels external_labels,
                          const Clock& clock, ExecutorFactory& executors, HttpClient& client,
-                         MetricRegistry& registry);
+                         FileSystem& files, MetricRegistry& registry);
   ~RemoteWriteDestination();
 
   // Takes samples into the queue.
@@ -66,6 +67,7 @@ class RemoteWriteDestination {
   const RemoteWriteConfig config_;
   const model::Labels external_labels_;
   const Clock& clock_;
+  FileSystem& files_;
   RemoteWriteMetrics metrics_;
   LaneSender sender_;
 

@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view page(reinterpret_cast<const char*>(data) + 1, size - 1);
   ParseOptions options;
   options.format = data[0] % 2 == 0 ? ExpositionFormat::kText : ExpositionFormat::kOpenMetrics;
-  if (data[0] % 4 >= 2) options.limits = {20, 5, 30, 100};
+  options.refuses_long_values = data[0] % 4 >= 2;
+  if (options.refuses_long_values) options.sample_limit = 20;
   tocsin::model::MetricBatch batch;
   const auto read = ParseExposition(page, options, batch);
   TOCSIN_CHECK(!read.ok() || read->samples == static_cast<std::int64_t>(batch.row_count()));

@@ -42,7 +42,8 @@ Result<> RedisServer::StartAgain() {
   const bool is_sentinel = !options_.sentinel.empty();
   if (is_sentinel) {
     const std::string file = folder_.File("sentinel.conf");
-    std::ofstream(file) << options_.sentinel;
+    // It writes there what it knows, and finds it again.
+    if (!std::filesystem::exists(file)) std::ofstream(file) << options_.sentinel;
     process.argv.insert(process.argv.begin() + 1, {file, "--sentinel"});
   }
   if (options_.tls) {

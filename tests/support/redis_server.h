@@ -42,7 +42,7 @@ class RedisServer {
   void Suspend() { process_->Signal(SIGSTOP); }
   void Resume() { process_->Signal(SIGCONT); }
   void Stop();
-  // Starts it again on the same port, empty.
+  // Starts it again on the same port, empty; a Sentinel with what it has written.
   Result<> StartAgain();
 
   int pid() const { return process_ ? process_->pid() : 0; }

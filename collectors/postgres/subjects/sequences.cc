@@ -53,7 +53,7 @@ void See(SubjectRun& run, const Rows& rows) {
 Result<> Visit(SubjectRun& run) {
   FullestSequences& sequences = run.memory.sequences;
   const SteadyTime start = run.context.clock.SteadyNow();
-  sequences.BeginVisit();
+  sequences.BeginVisit(start);
   for (int query = 0; query < kQueriesPerVisit; ++query) {
     if (query > 0 && run.context.clock.SteadyNow() - start > kTimePerVisit) break;
     const auto where = fmt::format("seqrelid > '{}'::oid ORDER BY seqrelid LIMIT {}",
@@ -62,7 +62,7 @@ Result<> Visit(SubjectRun& run) {
                             run.Query(fmt::format(fmt::runtime(kSequencesSql), where)));
     See(run, rows);
     if (rows.size() < kSequencesPerQuery) {
-      sequences.CameToTheEnd();
+      sequences.CameToTheEnd(run.context.clock.SteadyNow());
       break;
     }
     sequences.CameTo(std::string(rows.Text(rows.size() - 1, 0)));
@@ -111,6 +111,14 @@ Result<> CollectSequences(SubjectRun& run) {
     if (sequence.days_left) {
       run.out.Add(days, {database, sequence.schema, sequence.name}, *sequence.days_left);
     }
+  }
+  if (const auto round = run.memory.sequences.round()) {
+    const auto seconds = run.out.Declare(
+        "tocsin_postgres_sequences_round_seconds",
+        "How long it took to look at all sequences of the database, some at each visit; one that "
+        "fills up has series at the latest a visit after so long",
+        model::MetricType::kGauge, {"datname"});
+    run.out.Add(seconds, {database}, ToSeconds(*round));
   }
   const auto left_out =
       run.out.Declare("tocsin_postgres_sequences_left_out",

@@ -28,6 +28,13 @@ class EmailReceiver : public Receiver {
   EmailReceiver(const EmailConfig& settings, std::shared_ptr<const Templates> templates)
       : settings_(settings), templates_(std::move(templates)) {}
 
+  std::shared_ptr<const Receiver> Renewed(FileSystem& files) const override {
+    auto renewed = std::make_shared<EmailReceiver>(*this);
+    renewed->settings_.auth_password.Renew(files);
+    renewed->settings_.auth_secret.Renew(files);
+    return renewed;
+  }
+
   EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
     TextExpander text(*templates_, notification, occasion.now);
     EncodedMessage encoded;

@@ -50,6 +50,11 @@ Result<std::shared_ptr<const Receiver>> MakeReceiver(const IntegrationConfig& in
   return receiver;
 }
 
+void RenewCredentials(HttpOptions& http, FileSystem& files) {
+  http.basic_auth_password.Renew(files);
+  http.authorization.Renew(files);
+}
+
 HttpRequest JsonPost(std::string url, std::string body, const HttpOptions& http) {
   HttpRequest request;
   request.method = "POST";
@@ -58,10 +63,8 @@ HttpRequest JsonPost(std::string url, std::string body, const HttpOptions& http)
   request.body = std::move(body);
   request.basic_auth_user = http.basic_auth_user;
   request.basic_auth_password = http.basic_auth_password;
-  if (!http.authorization.empty()) {
-    request.headers.emplace_back("Authorization",
-                                 http.authorization_type + " " + http.authorization.Reveal());
-  }
+  request.authorization_type = http.authorization_type;
+  request.authorization = http.authorization;
   request.tls = http.tls;
   request.proxy_url = http.proxy_url;
   request.follow_redirects = http.follow_redirects;

@@ -53,6 +53,13 @@ class PagerDutyReceiver : public Receiver {
     std::sort(settings_.details.begin(), settings_.details.end());
   }
 
+  std::shared_ptr<const Receiver> Renewed(FileSystem& files) const override {
+    auto renewed = std::make_shared<PagerDutyReceiver>(*this);
+    renewed->settings_.routing_key.Renew(files);
+    RenewCredentials(renewed->http_, files);
+    return renewed;
+  }
+
   EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
     TextExpander text(*templates_, notification, occasion.now);
     ordered_json event;

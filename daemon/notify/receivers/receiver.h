@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/file_system.h"
 #include "daemon/base/http_client.h"
 #include "daemon/notify/notification.h"
 #include "daemon/notify/notify_config.h"
@@ -48,6 +49,10 @@ class Receiver {
  public:
   virtual ~Receiver() = default;
 
+  // The same with what the files of its credentials hold now (see Secret::Renew): to be
+  // asked for before each attempt.
+  virtual std::shared_ptr<const Receiver> Renewed(FileSystem& files) const = 0;
+
   virtual EncodedMessage Encode(const Notification& notification,
                                 const Occasion& occasion) const = 0;
   virtual AnswerRules answer_rules() const { return {}; }
@@ -79,6 +84,8 @@ std::shared_ptr<const Receiver> MakeWebhook(const WebhookConfig& settings, const
                                             std::shared_ptr<const Templates> templates);
 std::shared_ptr<const Receiver> MakeEmail(const EmailConfig& settings,
                                           std::shared_ptr<const Templates> templates);
+
+void RenewCredentials(HttpOptions& http, FileSystem& files);
 
 // A POST of JSON to `url` by these options.
 HttpRequest JsonPost(std::string url, std::string body, const HttpOptions& http);

@@ -25,6 +25,14 @@ class SlackReceiver : public Receiver {
     http_.authorization = settings_.app_token;
   }
 
+  std::shared_ptr<const Receiver> Renewed(FileSystem& files) const override {
+    auto renewed = std::make_shared<SlackReceiver>(*this);
+    renewed->settings_.api_url.Renew(files);
+    renewed->settings_.app_token.Renew(files);
+    RenewCredentials(renewed->http_, files);
+    return renewed;
+  }
+
   EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
     TextExpander text(*templates_, notification, occasion.now);
     ordered_json body;

@@ -44,6 +44,13 @@ class WebhookReceiver : public Receiver {
                   std::shared_ptr<const Templates> templates)
       : settings_(settings), http_(http), templates_(std::move(templates)) {}
 
+  std::shared_ptr<const Receiver> Renewed(FileSystem& files) const override {
+    auto renewed = std::make_shared<WebhookReceiver>(*this);
+    renewed->settings_.url.Renew(files);
+    RenewCredentials(renewed->http_, files);
+    return renewed;
+  }
+
   EncodedMessage Encode(const Notification& notification, const Occasion& occasion) const override {
     EncodedMessage message;
     const std::size_t all = notification.alerts.size();

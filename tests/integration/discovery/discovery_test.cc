@@ -114,6 +114,16 @@ TEST_F(DiscoveryTest, AnOrdinaryUserFindsThemTooAndPassesBySocketsItMayNotOpen) 
   EXPECT_THAT(Output(), HasSubstr("ermission denied"));
 }
 
+TEST_F(DiscoveryTest, APasswordThatItMayNotReadIsSaid) {
+  const auto redis = Redis();
+  ASSERT_NO_FATAL_FAILURE(GivePassword("redis", kPassword));  // Of whoever runs the tests.
+  ASSERT_NO_FATAL_FAILURE(Start("nobody"));
+  EXPECT_TRUE(WaitForTarget("redis")) << Output();
+  EXPECT_THAT(Output(), HasSubstr("left out of the search"));
+  EXPECT_THAT(Output(), HasSubstr("redis.password: Permission denied"));
+  EXPECT_THAT(Discovered(), Not(HasSubstr("redis.password")));
+}
+
 TEST_F(DiscoveryTest, AServerThatIsDownAtTheNextStartStaysATarget) {
   const auto redis = Redis();
   ASSERT_NO_FATAL_FAILURE(Start());

@@ -112,6 +112,39 @@ TEST_F(DoctorTest, WhatAPostgresServerLacksIsFoundAndItsRemediesMendIt) {
   EXPECT_EQ(SubjectOf(report, "postgres")["good"], true);
 }
 
+TEST_F(DoctorTest, ARoleWithoutAConnectionLeftIsToldHowToGetOne) {
+  auto server = PostgresServer::Start();
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  ASSERT_TRUE((*server)->Execute("CREATE ROLE tocsin LOGIN CONNECTION LIMIT 0").ok());
+  const std::string config =
+      "postgres: [ { name: primary, dsn: '" + (*server)->Dsn("user=tocsin") + "' } ]";
+  const json answer = FindingOf(Examine(config), "postgres", "answer");
+  EXPECT_THAT(Text(answer["message"]), HasSubstr("too many connections for role"));
+  RunStatements(**server, Text(answer["remedy"]));
+  EXPECT_EQ(FindingOf(Examine(config), "postgres", "answer"), nullptr);
+}
+
+// In SQL_ASCII a role's name is any bytes.
+TEST_F(DoctorTest, ARoleWhoseNameIsNoTextIsExaminedAsAnyOther) {
+  auto server = PostgresServer::Start();
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  PostgresServer& postgres = **server;
+  for (const auto& [database, sql] :
+       {std::pair("postgres",
+                  "CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"),
+        std::pair("bytes", "CREATE ROLE \"odd\xff\" LOGIN")}) {
+    const auto done = postgres.Execute(sql, database);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+  const json report = Examine("postgres: [ { name: primary, dsn: \"host=127.0.0.1 port=" +
+                              std::to_string(postgres.port()) + " user=odd\xff dbname=bytes\" } ]");
+  EXPECT_EQ(FindingOf(report, "postgres", "settings"), nullptr) << report.dump(1);
+  const json blind = FindingOf(report, "postgres", "rights");
+  EXPECT_THAT(Text(blind["message"]), HasSubstr("role \"odd\uFFFD\" may not read"));
+  EXPECT_EQ(Text(blind["remedy"]), "");
+  EXPECT_FALSE(FindingOf(report, "postgres", "pg_stat_statements").is_null());
+}
+
 TEST_F(DoctorTest, AServerWithoutTheLibraryOrWithASuperuserIsTold) {
   auto server = PostgresServer::Start();
   ASSERT_TRUE(server.ok()) << server.error().message;
@@ -144,6 +177,35 @@ TEST_F(DoctorTest, WhoMayNotAskPgbouncerOrRedisIsToldWhatWouldLetHim) {
   report = Examine(config);
   EXPECT_EQ(FindingOf(report, "redis", "config"), nullptr) << report.dump(1);
   EXPECT_THAT(report.dump(), Not(HasSubstr("app-password")));
+}
+
+TEST_F(DoctorTest, WhoMayNotAskASentinelIsToldWhatWouldLetHim) {
+  auto redis = RedisServer::Start();
+  ASSERT_TRUE(redis.ok()) << redis.error().message;
+  auto sentinel = RedisServer::Start(
+      {.sentinel = "sentinel monitor main 127.0.0.1 " + std::to_string((*redis)->port()) + " 1\n"});
+  ASSERT_TRUE(sentinel.ok()) << sentinel.error().message;
+  const auto target = [&](const std::string& more) {
+    return "redis: [ { name: watcher, url: '" + (*sentinel)->Url() + "'" + more + " } ]";
+  };
+  // Everybody may, and lacks nothing: that it has no keys or slow log is no finding.
+  EXPECT_EQ(SubjectOf(Examine(target("")), "redis")["findings"], json::array());
+
+  ASSERT_TRUE((*sentinel)->Command("ACL SETUSER tocsin on >secret +info +client|setname").ok());
+  json report = Examine(target(", user: tocsin, password: secret"));
+  for (const char* part : {"sentinel", "sentinel_quorum"}) {
+    const json finding = FindingOf(report, "redis", part);
+    ASSERT_FALSE(finding.is_null()) << part << report.dump(1);
+    const std::string remedy = Text(finding["remedy"]);
+    const auto acl = remedy.find("ACL SETUSER");
+    ASSERT_NE(acl, remedy.npos) << remedy;
+    ASSERT_TRUE((*sentinel)->Command(remedy.substr(acl)).ok());
+  }
+  report = Examine(target(", user: tocsin, password: secret"));
+  EXPECT_EQ(SubjectOf(report, "redis")["findings"], json::array()) << report.dump(1);
+  EXPECT_THAT(Text(FindingOf(Examine(target(", user: tocsin, password: wrong")), "redis",
+                             "login")["remedy"]),
+              HasSubstr("--url " + (*sentinel)->Url()));
 }
 
 TEST_F(DoctorTest, TargetsThatDoNotAnswerAndPagesThatAreWrongAreErrors) {

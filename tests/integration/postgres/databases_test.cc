@@ -1,7 +1,11 @@
 // The databases of a server: visited in turn on a second connection, shown
 // between the visits, ended when they are gone or cannot be visited any more.
 
+#include <csignal>
+
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "tests/integration/postgres/collector_fixture.h"
 #include "tests/support/pgbouncer_server.h"
@@ -51,6 +55,49 @@ TEST_F(PostgresDatabasesTest, TablesOfEveryDatabaseAreShown) {
   EXPECT_EQ(collection.Value("tocsin_postgres_database_up", {{"datname", "postgres"}}), 1);
   EXPECT_FALSE(
       collection.Value("tocsin_postgres_database_up", {{"datname", "template1"}}).has_value());
+}
+
+// The first subject that looks at the locks of this database sleeps within its query.
+TEST_F(PostgresDatabasesTest, ASubjectWhoseBackendHangsWaitsForItAndHoldsUpNoOther) {
+  Execute(
+      "CREATE TABLE naps (seconds int); INSERT INTO naps VALUES (60);"
+      "SET allow_system_table_mods = on; CREATE OR REPLACE VIEW pg_catalog.pg_locks AS SELECT l.*"
+      " FROM (SELECT pg_sleep(CASE current_setting('application_name') WHEN 'tocsin databases'"
+      "  THEN (SELECT max(seconds) FROM public.naps) ELSE 0 END) IS NULL AS nap OFFSET 0) n,"
+      " LATERAL (SELECT * FROM pg_lock_status() WHERE n.nap OR NOT n.nap) l");
+  PostgresTarget target(Yaml(*server_));
+  std::atomic<pid_t> backend = 0;
+  std::thread stopper([&] {
+    WaitUntil([&] {
+      const auto rows = server_->Execute(
+          "SELECT pid FROM pg_stat_activity WHERE application_name = 'tocsin databases'"
+          " AND wait_event = 'PgSleep'");
+      if (!rows.ok() || rows->empty()) return false;
+      backend = std::stoi(rows->at(0).at(0));
+      return kill(backend, SIGSTOP) == 0;
+    });
+  });
+  const auto first = target.Collect();
+  stopper.join();
+  ASSERT_NE(backend, 0);
+  EXPECT_EQ(first.Value("tocsin_postgres_hung_backends"), 1) << first.Notes();
+  Execute("UPDATE naps SET seconds = 0");
+
+  target.Advance(kTableInterval + seconds(1));
+  const auto second = target.Collect();
+  EXPECT_NE(second.FailedPart("stat_user_tables").find("still hangs in the server"),
+            std::string::npos)
+      << second.FailedPart("stat_user_tables");
+  EXPECT_EQ(second.Value("tocsin_postgres_hung_backends"), 1);
+  EXPECT_TRUE(second.Value("pg_statio_user_tables_heap_blocks_hit", kHere).has_value())
+      << second.Notes();
+  EXPECT_EQ(second.Value("tocsin_postgres_database_up", {{"datname", "postgres"}}), 1);
+
+  ASSERT_EQ(kill(backend, SIGCONT), 0);
+  EXPECT_TRUE(
+      WaitUntil([&] { return target.Collect().Value("tocsin_postgres_hung_backends") == 0; }));
+  target.Advance(kTableInterval + seconds(1));
+  EXPECT_TRUE(target.Collect().Value(kInserted, kHere).has_value());
 }
 
 TEST_F(PostgresDatabasesTest, TheVisitorLeavesAndTemplatesStayFree) {

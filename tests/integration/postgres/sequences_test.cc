@@ -53,7 +53,10 @@ TEST_F(PostgresSequencesTest, OfThousandsTheFullestAreFoundInTurnAndKeptInSight)
   auto collection = target.Collect();
   EXPECT_TRUE(collection.Value(kUsed, Named("first")).has_value());
   EXPECT_EQ(collection.Value(kLeftOut), kMany + 2 - 100);
-  for (int visit = 0; visit < 20 && !collection.Value(kUsed, Named("last")); ++visit) {
+  constexpr const char* kRound = "tocsin_postgres_sequences_round_seconds";
+  EXPECT_FALSE(collection.Value(kRound).has_value());  // The first is under way.
+  int visit = 0;
+  for (; visit < 20 && !collection.Value(kUsed, Named("last")); ++visit) {
     Execute("SELECT setval('first', " + std::to_string(2000 + visit) + ")");
     target.Advance(kInterval);
     collection = target.Collect();
@@ -63,6 +66,8 @@ TEST_F(PostgresSequencesTest, OfThousandsTheFullestAreFoundInTurnAndKeptInSight)
     EXPECT_TRUE(collection.Value(kDays, Named("first")).has_value());
   }
   EXPECT_TRUE(collection.Value(kUsed, Named("last")).has_value());
+  EXPECT_GE(collection.Value(kRound).value_or(0), ToSeconds(visit * kInterval));
+  EXPECT_LT(collection.Value(kRound).value_or(0), ToSeconds((visit + 1) * kInterval));
   Execute("DROP SEQUENCE last");
   target.Advance(kInterval);
   EXPECT_FALSE(target.Collect().Value(kUsed, Named("last")).has_value());

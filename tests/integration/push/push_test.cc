@@ -59,11 +59,11 @@ class PushIntegrationTest : public ::testing::Test {
   void MakePusher(const std::string& yaml, const model::Labels& external = {}) {
     ConfigErrors errors;
     const ConfigNode node = ConfigNode::Parse(yaml, "t.yaml", ConfigNode::Expand::kNothing, errors);
-    PosixFileSystem files;
-    const PushConfig config = ParsePushConfig(ConfigReader(node, errors), files);
+    const PushConfig config = ParsePushConfig(ConfigReader(node, errors), files_);
     ASSERT_TRUE(errors.empty()) << errors.Text();
     pusher_ = std::make_unique<Pusher>(
-        config, external, [this] { return pages_; }, clock_, executors_, client_, registry_);
+        config, external, [this] { return pages_; }, clock_, executors_, client_, files_,
+        registry_);
   }
 
   void Commit(const model::Labels& labels, double value) {
@@ -83,6 +83,7 @@ class PushIntegrationTest : public ::testing::Test {
 
   SystemClock clock_;
   ThreadExecutors executors_{clock_};
+  PosixFileSystem files_;
   MetricRegistry registry_;
   TemporaryFolder folder_;
   int port_ = 0;

@@ -162,6 +162,26 @@ TEST_F(ReplayCommandTest, ReadsAPrometheusOverRemoteRead) {
   EXPECT_LT(after_start(alert["pendingAt"]), 315);
   EXPECT_GE(after_start(alert["endedAt"]), 600);
   EXPECT_LT(after_start(alert["endedAt"]), 615);
+
+  // What has been true for a second fires at the next evaluation.
+  Write("slow.yaml",
+        "groups:\n"
+        "- { name: none, rules: [ { alert: Slow, expr: 'load > 5', for: 1s } ] }\n"
+        "- { name: own, interval: 10s, rules: [ { alert: Quick, expr: 'load > 5', for: 1s } ] }\n");
+  for (const int minutes : {1, 2}) {
+    const json slow =
+        Replay({folder_.File("slow.yaml"), "--url", (*prometheus)->Url(""), "--start",
+                std::to_string(start / 1000), "--end", std::to_string(start / 1000 + 1200),
+                "--interval", std::to_string(minutes) + "m"},
+               1);
+    ASSERT_EQ(slow["alerts"].size(), 2u) << slow.dump(1);
+    for (const json& fired : slow["alerts"]) {
+      EXPECT_EQ(TimeOf(fired["firedAt"]) - TimeOf(fired["pendingAt"]),
+                fired["name"] == "Slow" ? Millis(std::chrono::minutes(minutes))
+                                        : Millis(std::chrono::seconds(10)))
+          << fired.dump(1);
+    }
+  }
 }
 
 TEST_F(ReplayCommandTest, WhatCannotBeDoneIsStatusTwoAndSaysWhy) {
@@ -173,6 +193,8 @@ TEST_F(ReplayCommandTest, WhatCannotBeDoneIsStatusTwoAndSaysWhy) {
   EXPECT_EQ(bad.status, 2);
   EXPECT_THAT(bad.output, HasSubstr("bad.yaml:1"));
   EXPECT_EQ(Run({folder_.File("rules.yaml"), "--start", "yesterday"}).status, 2);
+  EXPECT_EQ(Run({folder_.File("rules.yaml"), "--interval", "often"}).status, 2);
+  EXPECT_EQ(Run({folder_.File("rules.yaml"), "--interval", "0s"}).status, 2);
   EXPECT_EQ(Run({folder_.File("rules.yaml"), "--start", "1h", "--end", "2h"}).status, 2);
   const auto nobody =
       Run({folder_.File("rules.yaml"), "--url", "http://127.0.0.1:" + std::to_string(FreePort())});

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "daemon/base/file_system.h"
 #include "daemon/base/text.h"
@@ -37,14 +38,15 @@ class SetupTest : public ::testing::Test {
 
   std::string Password() { return std::string(TrimSpace(Read(password_file_))); }
 
-  void ExpectWatched(const std::string& targets, const std::string& up, const std::string& parts) {
+  void ExpectWatched(const std::string& targets, const std::string& up, const std::string& parts,
+                     int least_parts = 4) {
     auto daemon = DaemonProcess::Start("interval: 1s\n" + targets);
     ASSERT_TRUE(daemon.ok()) << daemon.error().message;
     EXPECT_TRUE((*daemon)->WaitForValue(up, 1)) << (*daemon)->Output();
     EXPECT_EQ((*daemon)->Query("min(" + parts + ")"), 1)
         << (*daemon)->Get("/api/v1/query?query=" + PercentEncode(parts + " == 0")).body
         << (*daemon)->Get("/api/v1/targets").body;
-    EXPECT_GT((*daemon)->Query("count(" + parts + ")").value_or(0), 3);
+    EXPECT_GE((*daemon)->Query("count(" + parts + ")").value_or(0), least_parts);
   }
 
   PosixFileSystem files_;
@@ -158,6 +160,29 @@ TEST_F(PostgresSetupTest, NobodyElsesPasswordIsReplaced) {
   EXPECT_EQ(*server_->Execute(secret), *ours);
 }
 
+TEST_F(PostgresSetupTest, APasswordKeptAsMd5IsKnownForTheSame) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  ASSERT_TRUE(files_.WriteAtomically(folder_.File("password"), "of-both\n").ok());
+  const auto done = server_->Execute(
+      "SET password_encryption = 'md5'; CREATE ROLE app LOGIN PASSWORD 'of-both';"
+      " CREATE ROLE tocsin LOGIN PASSWORD 'of-both'");
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  const auto stored = [&](const std::string& role) {
+    const auto rows =
+        server_->Execute("SELECT rolpassword FROM pg_authid WHERE rolname = '" + role + "'");
+    return rows.ok() && rows->size() == 1 ? rows->at(0).at(0) : std::string();
+  };
+  const std::string before = stored("app");
+  EXPECT_THAT(before, ::testing::StartsWith("md5"));
+  for (const char* role : {"app", "tocsin"}) {
+    const auto run = Setup({"postgres", "--role", role, "--dsn", server_->Dsn(), "--password-file",
+                            folder_.File("password"), "--apply"});
+    EXPECT_EQ(run.status, 0) << run.output;
+  }
+  EXPECT_EQ(stored("app"), before);
+  EXPECT_THAT(stored("tocsin"), ::testing::StartsWith("SCRAM-SHA-256$"));
+}
+
 TEST_F(PostgresSetupTest, WhoMayNotMakeRolesIsToldSoAndWrongUseIsStatusTwo) {
   ASSERT_NO_FATAL_FAILURE(StartServer());
   ASSERT_TRUE(server_->Execute("CREATE ROLE nobody LOGIN").ok());
@@ -167,6 +192,34 @@ TEST_F(PostgresSetupTest, WhoMayNotMakeRolesIsToldSoAndWrongUseIsStatusTwo) {
   EXPECT_EQ(Setup({"postgres", "--apply"}).status, 2);
   EXPECT_EQ(Setup({"mysql"}).status, 2);
   EXPECT_EQ(Setup({"postgres", "--role", "pg_evil"}).status, 1);
+}
+
+// Whatever is in a name or a path, the line for the configuration means it.
+TEST_F(SetupTest, TheLineForTheConfigurationIsReadAsItIsMeant) {
+  const std::string file = folder_.File("a \"password\": [x], it's $$5 ${HOME}");
+  const std::vector<std::vector<std::string>> all = {
+      {"postgres", "--role", "a\", x: [1 ${USER} it's \\ #2", "--database", "my db }"},
+      {"pgbouncer", "--role", "it's{[$1]}#:"},
+      {"redis", "--role", "a\",x:[1${USER}'#"}};
+  for (std::vector<std::string> words : all) {
+    words.insert(words.end(), {"--password-file", file, "--json"});
+    const auto printed = Setup(words);
+    ASSERT_EQ(printed.status, 0) << printed.output;
+    const json plan = json::parse(printed.output, nullptr, false);
+    ASSERT_TRUE(plan.is_object()) << printed.output;
+    const auto line = plan["steps"].back()["text"].get<std::string>();
+    ASSERT_TRUE(files_.WriteAtomically(folder_.File("tocsin.yaml"), line + "\n").ok());
+    const auto checked = RunTocsin({"check", "config", folder_.File("tocsin.yaml")});
+    EXPECT_EQ(checked.status, 0) << line << "\n" << checked.output;
+  }
+}
+
+TEST_F(SetupTest, ARedisTargetIsWhereTheUserWasMade) {
+  const auto printed = Setup({"redis", "--url", "rediss://boss:of-the-boss@db.example:26379",
+                              "--password-file", password_file_});
+  EXPECT_EQ(printed.status, 0) << printed.output;
+  EXPECT_THAT(printed.output, HasSubstr("url: \"rediss://db.example:26379\""));
+  EXPECT_THAT(printed.output, Not(HasSubstr("of-the-boss")));
 }
 
 TEST_F(SetupTest, APgbouncerUserIsAddedToBothFilesAndNothingElseChanges) {
@@ -254,6 +307,57 @@ TEST_F(SetupTest, ARedisUserMayRunWhatIsCollectedAndNothingElse) {
                     ", key_policies: [ { prefix: 'availability:', max_ttl: 5m } ], url: '" +
                     (*server)->Url() + "' } ]",
                 "redis_up", "tocsin_redis_collector_success");
+}
+
+TEST_F(SetupTest, ASentinelsUserMayAskForItsMastersAndOutlivesARestart) {
+  auto redis = RedisServer::Start();
+  ASSERT_TRUE(redis.ok()) << redis.error().message;
+  const std::string conf =
+      "sentinel monitor main 127.0.0.1 " + std::to_string((*redis)->port()) + " 1\n";
+  const std::string acl = folder_.File("users.acl");
+  ASSERT_TRUE(files_.WriteAtomically(acl, "user default on nopass ~* &* +@all\n").ok());
+  for (const std::string& more : {std::string(), "aclfile " + acl + "\n"}) {
+    auto sentinel = RedisServer::Start({.sentinel = conf + more});
+    ASSERT_TRUE(sentinel.ok()) << sentinel.error().message;
+    const std::vector<std::string> words = {"redis",           "--url",        (*sentinel)->Url(),
+                                            "--password-file", password_file_, "--key-policies",
+                                            "--apply"};
+    for (int times = 0; times < 2; ++times) {
+      const auto run = Setup(words);
+      EXPECT_EQ(run.status, 0) << run.output;
+      EXPECT_THAT(run.output, HasSubstr(more.empty() ? "sentinel.conf holds the user"
+                                                     : "the aclfile holds the user"));
+      EXPECT_THAT(run.output, HasSubstr("url: \"" + (*sentinel)->Url() + "\""));
+    }
+    ASSERT_TRUE(((*sentinel)->Stop(), (*sentinel)->StartAgain().ok()));
+    const std::string as_user = "--user tocsin -a " + Password() + " ";
+    for (const char* forbidden : {"SENTINEL REMOVE main", "SHUTDOWN", "ACL LIST"}) {
+      const auto answer = (*sentinel)->Command(as_user + forbidden);
+      EXPECT_THAT(answer.ok() ? *answer : answer.error().message, HasSubstr("NOPERM")) << forbidden;
+    }
+    ExpectWatched("redis: [ { name: sentinel, user: tocsin, password_file: " + password_file_ +
+                      ", url: '" + (*sentinel)->Url() + "' } ]",
+                  "redis_up", "tocsin_redis_collector_success", /*least_parts=*/3);
+  }
+}
+
+TEST_F(SetupTest, WhatIsPrintedForASentinelDoesTheSame) {
+  auto sentinel = RedisServer::Start({.sentinel = "sentinel monitor main 127.0.0.1 1 1\n"});
+  ASSERT_TRUE(sentinel.ok()) << sentinel.error().message;
+  const auto printed = Setup({"redis", "--password-file", password_file_, "--json"});
+  const json plan = json::parse(printed.output, nullptr, false);
+  ASSERT_TRUE(plan.is_object()) << printed.output;
+  std::string commands;
+  for (const json& step : plan["steps"]) {
+    if (step["where"].get<std::string>().starts_with("of a Sentinel")) commands = step["text"];
+  }
+  ASSERT_NE(commands, "") << printed.output;
+  std::istringstream lines(commands);
+  for (std::string line; std::getline(lines, line);) {
+    const auto done = (*sentinel)->Command(line);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+    EXPECT_THAT(*done, ::testing::StartsWith("OK")) << line;
+  }
 }
 
 TEST_F(SetupTest, ARedisWithAnAclFileKeepsTheUser) {

@@ -294,7 +294,7 @@ TEST_F(HttpKindTest, SoHaveTheirWaysThroughAProxyAndToProveWhoAsks) {
   EXPECT_FALSE(request.http2);
   EXPECT_EQ(request.no_proxy, ".local,10.0.0.0/8");
   EXPECT_THAT(request.proxy_headers, ElementsAre(Pair("Proxy-Authorization", "Basic eDp5")));
-  EXPECT_THAT(request.headers, ElementsAre(Pair("Authorization", "Token sesame")));
+  EXPECT_EQ(request.authorization_type + " " + request.authorization.Reveal(), "Token sesame");
   setenv("HTTPS_PROXY", "http://of.environment:1", 1);
   setenv("no_proxy", ".internal", 1);
   Load("{ url: https://h/, proxy_from_environment: true, authorization: { credentials: a } }");
@@ -305,7 +305,20 @@ TEST_F(HttpKindTest, SoHaveTheirWaysThroughAProxyAndToProveWhoAsks) {
   EXPECT_EQ(second.proxy_url, "http://of.environment:1");
   EXPECT_EQ(second.no_proxy, ".internal,localhost,127.0.0.0/8,::1");
   EXPECT_TRUE(second.http2);
-  EXPECT_THAT(second.headers, ElementsAre(Pair("Authorization", "Bearer a")));
+  EXPECT_EQ(second.authorization_type + " " + second.authorization.Reveal(), "Bearer a");
+}
+
+TEST_F(HttpKindTest, CredentialsInAFileAreReadAgainForEachRequest) {
+  const std::string file = ::testing::TempDir() + "tocsin_probe_token_" + std::to_string(getpid());
+  for (const std::string& credentials :
+       {"bearer_token_file: " + file, "authorization: { credentials_file: " + file + " }"}) {
+    ASSERT_TRUE(files_.WriteAtomically(file, "before").ok());
+    Load("{ url: https://h/, " + credentials + " }");
+    EXPECT_EQ(collector_->Start(Context()).authorization.Reveal(), "before") << credentials;
+    ASSERT_TRUE(files_.WriteAtomically(file, "after").ok());
+    EXPECT_EQ(collector_->Start(Context()).authorization.Reveal(), "after") << credentials;
+  }
+  unlink(file.c_str());
 }
 
 TEST_F(HttpKindTest, ProxiesAndCredentialsThatContradictThemselvesAreRefused) {

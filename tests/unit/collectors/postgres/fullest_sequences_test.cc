@@ -24,10 +24,10 @@ std::string Oids(const std::vector<FullestSequences::Sequence>& sequences) {
 
 TEST(FullestSequencesTest, OfMoreThanAHundredThoseThatHaveGivenOutMost) {
   FullestSequences sequences;
-  sequences.BeginVisit();
+  sequences.BeginVisit(kStart);
   for (int oid = 1; oid <= 150; ++oid) sequences.SeeUsed(Used(oid, oid), kStart);
   sequences.SeeUnused("151");
-  sequences.CameToTheEnd();
+  sequences.CameToTheEnd(kStart);
   EXPECT_TRUE(sequences.LookAgainAt().empty());
   sequences.EndVisit();
   const auto fullest = sequences.Fullest();
@@ -39,7 +39,7 @@ TEST(FullestSequencesTest, OfMoreThanAHundredThoseThatHaveGivenOutMost) {
 
 TEST(FullestSequencesTest, TheFullestAreLookedAtAgainWhileOthersHaveTheirTurn) {
   FullestSequences sequences;
-  sequences.BeginVisit();
+  sequences.BeginVisit(kStart);
   sequences.SeeUsed(Used(1, 900), kStart);
   sequences.SeeUsed(Used(2, 10), kStart);
   sequences.CameTo("2");
@@ -47,10 +47,10 @@ TEST(FullestSequencesTest, TheFullestAreLookedAtAgainWhileOthersHaveTheirTurn) {
   sequences.EndVisit();
   EXPECT_EQ(sequences.LeftOut(2), 2u);
 
-  sequences.BeginVisit();
+  sequences.BeginVisit(kStart);
   EXPECT_EQ(sequences.after(), "2");
   sequences.SeeUsed(Used(3, 500), kStart);
-  sequences.CameToTheEnd();
+  sequences.CameToTheEnd(kStart);
   EXPECT_EQ(sequences.LookAgainAt(), (std::vector<std::string>{"1", "2"}));
   sequences.SeeUsed(Used(1, 901), kStart);
   sequences.EndVisit();  // The other one is gone.
@@ -59,16 +59,34 @@ TEST(FullestSequencesTest, TheFullestAreLookedAtAgainWhileOthersHaveTheirTurn) {
   EXPECT_EQ(sequences.after(), "0");
 }
 
+TEST(FullestSequencesTest, ARoundIsAsLongAsItsVisitsToTheEnd) {
+  FullestSequences sequences;
+  sequences.BeginVisit(kStart);
+  sequences.CameTo("2");
+  sequences.EndVisit();
+  EXPECT_EQ(sequences.round(), std::nullopt);
+  sequences.BeginVisit(kStart + hours(1));
+  sequences.CameTo("4");
+  sequences.EndVisit();
+  sequences.BeginVisit(kStart + hours(2));
+  sequences.CameToTheEnd(kStart + hours(2));
+  sequences.EndVisit();
+  EXPECT_EQ(sequences.round(), hours(2));
+  sequences.BeginVisit(kStart + hours(3));
+  sequences.CameTo("2");
+  EXPECT_EQ(sequences.round(), hours(2));  // The last whole one.
+}
+
 TEST(FullestSequencesTest, OneThatIsLockedStaysAsItWasAndOneThatIsGoneDoesNot) {
   FullestSequences sequences;
-  sequences.BeginVisit();
+  sequences.BeginVisit(kStart);
   for (const int oid : {1, 2}) sequences.SeeUsed(Used(oid, 900), kStart);
-  sequences.CameToTheEnd();
+  sequences.CameToTheEnd(kStart);
   sequences.EndVisit();
-  sequences.BeginVisit();
+  sequences.BeginVisit(kStart);
   sequences.SeeLocked("1");
   sequences.SeeLocked("7");
-  sequences.CameToTheEnd();
+  sequences.CameToTheEnd(kStart);
   sequences.EndVisit();
   EXPECT_EQ(Oids(sequences.Fullest()), "1");
   EXPECT_EQ(sequences.LeftOut(0), 0u);
@@ -77,9 +95,9 @@ TEST(FullestSequencesTest, OneThatIsLockedStaysAsItWasAndOneThatIsGoneDoesNot) {
 TEST(FullestSequencesTest, DaysLeftAreThoseAtThePresentRate) {
   FullestSequences sequences;
   for (const int hour : {0, 1}) {
-    sequences.BeginVisit();
+    sequences.BeginVisit(kStart);
     sequences.SeeUsed(Used(1, 100 + 100 * hour), kStart + hours(hour));
-    sequences.CameToTheEnd();
+    sequences.CameToTheEnd(kStart);
     sequences.EndVisit();
     EXPECT_EQ(sequences.Fullest().front().days_left.has_value(), hour == 1);
   }

@@ -190,7 +190,7 @@ TEST(ApiConfigTest, AddressesAreHostPortOrUnix) {
   EXPECT_EQ(ParseListenAddress("[::1]:80")->host, "::1");
   EXPECT_EQ(ParseListenAddress(":9877")->host, "0.0.0.0");
   EXPECT_EQ(ParseListenAddress("unix:/run/tocsin.sock")->unix_path, "/run/tocsin.sock");
-  for (const char* bad : {"", "localhost", "127.0.0.1:99999", "unix:", "a:b"}) {
+  for (const char* bad : {"::1:9877", "", "localhost", "127.0.0.1:99999", "unix:", "a:b"}) {
     EXPECT_FALSE(ParseListenAddress(bad).ok()) << bad;
   }
 }

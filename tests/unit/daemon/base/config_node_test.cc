@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
 
 namespace tocsin {
 namespace {
@@ -125,33 +124,15 @@ TEST(ConfigReaderTest, ASecretComesFromItsValueOrItsFileButNotFromBoth) {
   unlink(path);
 }
 
-TEST(ConfigReaderTest, ASecretBecomesWhatItsFileHoldsUnlessThatIsNothing) {
-  PosixFileSystem files;
-  char path[] = "/tmp/tocsin_secret_XXXXXX";
-  close(mkstemp(path));
-  const auto write = [&](const std::string& content) { std::ofstream(path) << content; };
-  write("before\n");
-  ConfigErrors errors;
-  ConfigReader reader(Parse("password_file: " + std::string(path) + "\n", errors), errors);
-  Secret secret = reader.SecretValue("password", files);
-  const auto renewed = [&] {
-    secret.Renew(files);
-    return secret.Reveal();
-  };
-  EXPECT_EQ(renewed(), "before");
-  write("after\n");
-  EXPECT_EQ(renewed(), "after");
-  write("");
-  EXPECT_EQ(renewed(), "after");
-  unlink(path);
-  EXPECT_EQ(renewed(), "after");
-  write("later");
-  EXPECT_EQ(renewed(), "later");
-  unlink(path);
-
-  Secret written("in the configuration");
-  written.Renew(files);
-  EXPECT_EQ(written.Reveal(), "in the configuration");
+TEST(ConfigNodeTest, WhatIsQuotedReadsBackTheSame) {
+  for (const std::string text : {"", "plain", "a: [b, {c}] # d", "\"quoted\" 'twice' \\n",
+                                 "two\nlines\tand\x01\x1f", "caf\u00e9"}) {
+    ConfigErrors errors;
+    const std::string yaml = "{ a: " + QuotedYaml(text) + ", b: 1 }\n";
+    const ConfigNode root = Parse(yaml, errors);
+    ASSERT_TRUE(errors.empty()) << errors.Text();
+    EXPECT_EQ(root.Find("a")->scalar(), text);
+  }
 }
 
 TEST(ConfigNodeTest, HostileNestingEndsInAnErrorNotInACrash) {

@@ -179,7 +179,7 @@ TEST_F(CurlHttpClientTest, RefusesUrlsAndHeadersThatCannotBeSent) {
   request.headers = {{"X-A", "a\r\nX-Injected: yes"}};
   EXPECT_EQ(Send(request).error->code, ErrorCode::kInvalidArgument);
   request.headers.clear();
-  request.bearer_token = Secret("a\nb");
+  request.authorization = Secret("a\nb");
   EXPECT_EQ(Send(request).error->code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(server.requests().empty());
 }
@@ -231,7 +231,7 @@ TEST_F(CurlHttpClientTest, LeavesCredentialsWithTheHostTheyAreFor) {
   HttpRequest request;
   request.url = home.Url();
   request.follow_redirects = true;
-  request.bearer_token = Secret("token");
+  request.authorization = Secret("token");
   request.headers = {{"Cookie", "id=1"}, {"X-Plain", "p"}};
   ASSERT_FALSE(Send(request).error);
   EXPECT_EQ(home.requests().at(0).Header("Authorization"), "Bearer token");

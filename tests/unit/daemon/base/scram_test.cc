@@ -37,6 +37,15 @@ TEST(ScramTest, WhatIsNoVerifierMatchesNothing) {
   }
 }
 
+// As PostgreSQL has them: md5 of the password and the user's name.
+TEST(ScramTest, AnOlderMd5MatchesItsPasswordOfItsUserAlone) {
+  constexpr std::string_view kStored = "md506d701b4dd9f7cbb00816251a451b978";
+  EXPECT_TRUE(Md5Matches(kStored, "app", Secret("pencil")));
+  EXPECT_FALSE(Md5Matches(kStored, "other", Secret("pencil")));
+  EXPECT_FALSE(Md5Matches(kStored, "app", Secret("pencils")));
+  EXPECT_FALSE(Md5Matches("", "app", Secret("")));
+}
+
 TEST(ScramTest, GeneratedPasswordsAreLongAndDiffer) {
   const auto one = GeneratePassword();
   const auto two = GeneratePassword();

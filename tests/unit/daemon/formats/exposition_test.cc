@@ -233,14 +233,27 @@ TEST(ExpositionParserTest, NamesTheLineOfAnError) {
 }
 
 TEST(ExpositionParserTest, StopsAtEachLimit) {
-  const std::string page = "a{x=\"1\",yy=\"22\"} 1\nb 2\n";
-  EXPECT_EQ(ErrorOf(page, {.limits = {2, 2, 2, 2}}), "no error");
-  EXPECT_EQ(ErrorOf(page, {.limits = {.samples = 1}}), "line 2: more than 1 samples");
-  EXPECT_EQ(ErrorOf(page, {.limits = {.labels_per_sample = 1}}), "line 1: more than 1 labels");
-  EXPECT_EQ(ErrorOf(page, {.limits = {.label_name_bytes = 1}}),
-            "line 1: more than 1 bytes in a label name");
-  EXPECT_EQ(ErrorOf(page, {.limits = {.label_value_bytes = 1}}),
-            "line 1: more than 1 bytes in a label value");
+  EXPECT_EQ(ErrorOf("a 1\nb 2\n", {.sample_limit = 2}), "no error");
+  EXPECT_EQ(ErrorOf("a 1\nb 2\n", {.sample_limit = 1}), "line 2: more than 1 samples");
+  const auto page_of = [](std::size_t bytes) {
+    return "a{x=\"" + std::string(bytes, 'v') + "\"} 1\n";
+  };
+  const std::size_t most = model::MetricBatch::kMaxLabelValueBytes;
+  EXPECT_EQ(ErrorOf(page_of(most), {.refuses_long_values = true}), "no error");
+  EXPECT_EQ(ErrorOf(page_of(most + 1), {.refuses_long_values = true}),
+            "line 1: more than " + std::to_string(most) + " bytes in a label value");
+  EXPECT_EQ(ErrorOf(page_of(most + 1), {}), "no error");
+}
+
+// Each is compared with those before it: a line of millions would hold up all other pages.
+TEST(ExpositionParserTest, ALineOfLabelsWithoutEndEndsInAnError) {
+  const auto page_of = [](std::size_t labels) {
+    std::string page = "a{";
+    for (std::size_t i = 0; i < labels; ++i) page += "l" + std::to_string(i) + "=\"\",";
+    return page + "} 1\n";
+  };
+  EXPECT_EQ(ErrorOf(page_of(kMaxLabelsPerSample), {}), "no error");
+  EXPECT_EQ(ErrorOf(page_of(1'000'000), {}), "line 1: more than 1000 labels");
 }
 
 // Real pages of the packaged exporters: what is read, written and read again is the same.

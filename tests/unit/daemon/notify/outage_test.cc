@@ -251,7 +251,9 @@ TEST(RealOutageTest, EachStandInHearsBothInOrderOnceItIsWell) {
   TempFolder folder;
   Notifier::Options options;
   options.database.path = (folder.path() / "state.db").string();
-  auto notifier = Notifier::Open(config(false), options, clock, executors, http, metrics).value();
+  PosixFileSystem files;
+  auto notifier =
+      Notifier::Open(config(false), options, clock, executors, http, files, metrics).value();
   notifier->Start();
   const auto tell = [&](Millis ends_in) {
     model::Alert alert;

@@ -35,7 +35,8 @@ TEST(ThreadsTest, ManySendersReloadsAndReadersAtOnceAndStopDrains) {
   TempFolder folder;
   Notifier::Options options;
   options.database.path = (folder.path() / "state.db").string();
-  auto notifier = Notifier::Open(config, options, clock, executors, http, metrics).value();
+  PosixFileSystem files;
+  auto notifier = Notifier::Open(config, options, clock, executors, http, files, metrics).value();
   notifier->Start();
   constexpr int kSenders = 4;
   constexpr int kAlerts = 25;
@@ -88,7 +89,8 @@ TEST(ThreadsTest, StopWaitsForWhatIsUnderWayButNotForAReceiverThatHangs) {
   TempFolder folder;
   Notifier::Options options;
   options.database.path = (folder.path() / "state.db").string();
-  auto notifier = Notifier::Open(config, options, clock, executors, http, metrics).value();
+  PosixFileSystem files;
+  auto notifier = Notifier::Open(config, options, clock, executors, http, files, metrics).value();
   notifier->Start();
   model::Alert alert;
   alert.labels = {{"alertname", "A"}};

@@ -137,7 +137,7 @@ class World {
     options.external_url = external_url;
     options.seed = seed_++;
     options.max_silences = max_silences;
-    auto opened = Notifier::Open(config_, options, clock, executors, *http, *metrics);
+    auto opened = Notifier::Open(config_, options, clock, executors, *http, files, *metrics);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     notifier = *std::move(opened);
     notifier->Start();
@@ -240,6 +240,7 @@ class World {
   std::unique_ptr<testing::ScriptedHttpClient> http =
       std::make_unique<testing::ScriptedHttpClient>(clock, executors);
   std::unique_ptr<MetricRegistry> metrics;
+  PosixFileSystem files;
   TempFolder folder;
   std::string vfs;
   std::size_t max_silences = kMaxKeptSilences;  // From the next Restart() on.

@@ -42,7 +42,7 @@ class AlertmanagerDestinationTest : public ::testing::Test {
     ASSERT_TRUE(errors.empty()) << errors.Text();
     pusher_ = std::make_unique<Pusher>(
         config, model::Labels(), [] { return std::vector<PushPage>(); }, clock_, world_, client_,
-        registry_);
+        files_, registry_);
   }
 
   model::Alert Firing(const std::string& name) {
@@ -87,6 +87,7 @@ class AlertmanagerDestinationTest : public ::testing::Test {
   SimClock clock_;
   SimExecutors world_{clock_};
   ScriptedHttpClient client_{clock_, world_};
+  PosixFileSystem files_;
   MetricRegistry registry_;
   std::unique_ptr<Pusher> pusher_;
 };

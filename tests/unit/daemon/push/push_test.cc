@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
 
 #include "daemon/base/text.h"
 #include "daemon/formats/remote_write.h"
@@ -54,7 +58,7 @@ class PusherTest : public ::testing::Test {
     const PushConfig config = Parse(yaml, errors);
     ASSERT_TRUE(errors.empty()) << errors.Text();
     pusher_ = std::make_unique<Pusher>(
-        config, external, [this] { return pages_; }, clock_, world_, client_, registry_);
+        config, external, [this] { return pages_; }, clock_, world_, client_, files_, registry_);
   }
 
   void Commit(const model::Labels& labels, std::int64_t time_ms, double value) {
@@ -74,6 +78,7 @@ class PusherTest : public ::testing::Test {
   SimClock clock_;
   SimExecutors world_{clock_};
   ScriptedHttpClient client_{clock_, world_};
+  PosixFileSystem files_;
   MetricRegistry registry_;
   std::vector<PushPage> pages_;
   std::unique_ptr<Pusher> pusher_;
@@ -140,6 +145,34 @@ TEST_F(PusherTest, RepeatsTheSameBatchUntilItIsAccepted) {
   for (const auto& sent : client_.requests()) EXPECT_THAT(Carried(sent), ElementsAre("a 1@1"));
   EXPECT_EQ(Metric("tocsin_remote_write_retries_total{destination=\"far:9090\"}"), 5);
   EXPECT_EQ(Metric("tocsin_remote_write_samples_sent_total{destination=\"far:9090\"}"), 1);
+}
+
+TEST_F(PusherTest, ACredentialThatIsRotatedInItsFileGoesOutWithTheNextRequest) {
+  std::string path = "/tmp/tocsin_push_XXXXXX";
+  close(mkstemp(path.data()));
+  const auto write = [&](const std::string& content) { std::ofstream(path) << content << "\n"; };
+  write("before");
+  const std::string credential = "bearer_token_file: '" + path + "' } ]\n";
+  Make(kRemoteWrite + "queue: { min_backoff: 1s }, " + credential + "pushgateway: [ { url: '" +
+       kGateway + "', every: 10s, " + credential + "alertmanagers: [ { url: 'http://am:9093', " +
+       credential);
+  pages_ = {PushPage{model::Labels{{"job", "j"}}, "a 1\n"}};
+  model::Alert alert;
+  alert.labels = model::Labels{{"alertname", "A"}};
+  const std::vector<std::string> peers = {kUrl, kGateway, "http://am:9093"};
+  for (const std::string& peer : peers) client_.Answer(peer, {ScriptedAnswer::Refused()});
+  Commit({{"__name__", "a"}}, 1, 1);
+  pusher_->OnAlerts({&alert, 1});
+  world_.RunFor(15s);
+  write("after");
+  world_.RunFor(60s);
+  unlink(path.c_str());
+  for (const std::string& peer : peers) {
+    const auto sent = client_.requests(peer);
+    ASSERT_GE(sent.size(), 2u) << peer;
+    EXPECT_EQ(sent.front().request.authorization.Reveal(), "before") << peer;
+    EXPECT_EQ(sent.back().request.authorization.Reveal(), "after") << peer;
+  }
 }
 
 TEST_F(PusherTest, DropsWhatIsRefusedForGoodAndGoesOn) {

@@ -19,6 +19,7 @@
 #include "daemon/api/endpoints.h"
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
+#include "daemon/api/request_target.h"
 #include "daemon/base/internet_date.h"
 #include "daemon/base/text.h"
 
@@ -44,58 +45,6 @@ std::string AllowedMethods(std::string_view methods, bool with_options) {
     text += method;
   }
   return text;
-}
-
-// The target of a request without empty segments, "." and "..", as Go's ServeMux redirects.
-std::string CleanTarget(std::string_view target) {
-  const std::size_t end = std::min(target.find('?'), target.size());
-  std::string_view rest = target.substr(0, end);
-  const bool folder = rest.ends_with('/');
-  std::string path;
-  while (!rest.empty()) {
-    const std::size_t slash = std::min(rest.find('/'), rest.size());
-    const std::string_view segment = rest.substr(0, slash);
-    rest.remove_prefix(std::min(slash + 1, rest.size()));
-    if (segment == "..") {
-      path.resize(path.empty() ? 0 : path.rfind('/'));
-    } else if (!segment.empty() && segment != ".") {
-      path += '/';
-      path += segment;
-    }
-  }
-  if (folder || path.empty()) path += '/';
-  return path + std::string(target.substr(end));
-}
-
-bool HasBrokenEscape(std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
-  for (std::size_t at = 0; (at = path.find('%', at)) != path.npos; ++at) {
-    const auto is_hex = [&](std::size_t i) {
-      return i < path.size() && std::isxdigit(static_cast<unsigned char>(path[i])) != 0;
-    };
-    if (!is_hex(at + 1) || !is_hex(at + 2)) return true;
-  }
-  return false;
-}
-
-// As Go's http.Redirect: with a page for those who read it.
-Response Moved(const std::string& method, const std::string& to) {
-  Response response{301, "", "", {{"Location", to}}};
-  if (method != "GET" && method != "HEAD") return response;
-  response.content_type = "text/html; charset=utf-8";
-  std::string escaped;
-  for (const char c : to) {
-    switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&#34;"; break;
-      case '\'': escaped += "&#39;"; break;
-      default: escaped += c;
-    }
-  }
-  response.body = "<a href=\"" + escaped + "\">Moved Permanently</a>.\n\n";
-  return response;
 }
 
 bool IsForm(const httplib::Request& request) {
@@ -209,15 +158,21 @@ class HttpServer::Rep {
     Request request;
     Match match;
     std::optional<Response> refusal;
+    std::size_t path_params = 0;  // The first of the request's: nothing goes before them.
 
+    // Of these methods Go reads forms.
     bool TakesForm(const httplib::Request& from) const {
-      return IsForm(from) && !match.endpoint->raw_body;
+      const bool with_form =
+          from.method == "POST" || from.method == "PUT" || from.method == "PATCH";
+      return with_form && IsForm(from) && !match.endpoint->raw_body;
     }
   };
 
   Routed Route(const httplib::Request& from) {
-    Routed routed{HeadOf(from), {}, {}};
+    Routed routed{HeadOf(from), {}, {}, 0};
+    const std::size_t of_url = routed.request.params.size();
     routed.match = FindEndpoint(routed.request);
+    routed.path_params = routed.request.params.size() - of_url;
     routed.refusal = Refuse(routed.request, routed.match, from.target);
     return routed;
   }
@@ -275,13 +230,23 @@ class HttpServer::Rep {
       // The form's go before the URL's, as in Prometheus.
       Form form = ParseForm(body);
       auto& params = routed.request.params;
-      form.params.insert(form.params.end(), params.begin(), params.end());
-      params = std::move(form.params);
+      params.insert(params.begin() + static_cast<std::ptrdiff_t>(routed.path_params),
+                    form.params.begin(), form.params.end());
       if (!form.error.empty()) routed.request.form_error = std::move(form.error);
     } else {
       routed.request.body = std::move(body);
     }
+    if (!routed.request.form_error.empty() && !SpeaksForPrometheus(routed)) {
+      return Write(PlainError(400, "error parsing form values: " + routed.request.form_error), to);
+    }
     Write(Dispatch(*routed.match.endpoint, routed.request), to);
+  }
+
+  // Those read what is there of a broken form; a page of ours would be another one without
+  // the parameter that is missing.
+  static bool SpeaksForPrometheus(const Routed& routed) {
+    return routed.request.path.starts_with(kApiPrefix) ||
+           routed.request.path.starts_with(kAlertmanagerPrefix);
   }
 
   static Request HeadOf(const httplib::Request& from) {
@@ -316,13 +281,13 @@ class HttpServer::Rep {
       response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"tocsin\"");
       return response;
     }
+    if (std::string clean = CleanTarget(target); clean != target) {
+      return Moved(request.method, Escaped(clean));
+    }
     const bool of_api = request.path.starts_with(kApiPrefix);
     if (of_api && request.method == "OPTIONS") return Response{204, "", "", {}};
     const bool of_alertmanager = request.path.starts_with(kAlertmanagerPrefix);
     if (!match.endpoint) {
-      if (std::string clean = CleanTarget(target); clean != target) {
-        return Moved(request.method, clean);
-      }
       return of_alertmanager ? AlertmanagerNotFound(request.path)
                              : PlainError(404, "404 page not found");
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <tuple>
+#include <utility>
 
 #include "daemon/base/text.h"
 
@@ -47,6 +48,8 @@ std::string QuotedYaml(std::string_view text) {
 
 namespace {
 
+constexpr std::size_t kMaxRepeats = 10;  // Nodes for each byte of the text.
+constexpr std::size_t kMostOfAShortText = 10'000;
 constexpr int kMaxDepth = 100;  // Deeper nesting is hostile, not a configuration.
 
 // The first character that YAML forbids, and that yaml-cpp takes; npos if there is none.
@@ -123,6 +126,7 @@ class ConfigNodeBuilder {
       errors_.Add(ConfigNode(rep), "nested too deeply");
       return ConfigNode(rep);
     }
+    if (IsTooMuch(*rep)) return ConfigNode(rep);
     switch (source.Type()) {
       case YAML::NodeType::Scalar: BuildScalar(source, *rep); break;
       case YAML::NodeType::Sequence: BuildSequence(source, *rep, depth); break;
@@ -133,6 +137,13 @@ class ConfigNodeBuilder {
   }
 
  private:
+  // A short text may name its parts again and again, each of them full of such names.
+  bool IsTooMuch(const ConfigNode::Rep& rep) {
+    if (++built_ <= kMaxRepeats * text_.size() + kMostOfAShortText) return false;
+    if (!std::exchange(was_too_much_, true)) Report(rep, "aliases repeat too much");
+    return true;
+  }
+
   void BuildScalar(const YAML::Node& source, ConfigNode::Rep& rep) {
     rep.kind = ConfigNode::Kind::kScalar;
     rep.quoted = source.Tag() == "!";
@@ -155,8 +166,9 @@ class ConfigNodeBuilder {
 
   void BuildMap(const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
     if (depth > kMaxDepth) return Report(rep, "nested too deeply");
+    if (IsTooMuch(rep)) return;
     rep.kind = ConfigNode::Kind::kMap;
-    std::vector<YAML::Node> merged;
+    std::vector<std::pair<YAML::Node, YAML::Node>> merged;  // Each `<<` and what it takes.
     for (const auto& entry : source) {
       if (!entry.first.IsScalar()) {
         auto key = Build(entry.first, rep.path, depth + 1);
@@ -165,7 +177,8 @@ class ConfigNodeBuilder {
       }
       const std::string name = entry.first.Scalar();
       if (name == "<<" && entry.first.Tag() != "!") {
-        merged.push_back(entry.second);
+        if (!merged.empty()) Report(PlaceOf(entry.first, rep), "key is there twice");
+        merged.emplace_back(entry.first, entry.second);
         continue;
       }
       const std::string path = rep.path.empty() ? name : rep.path + "." + name;
@@ -181,28 +194,33 @@ class ConfigNodeBuilder {
       }
       rep.entries.emplace_back(key, Build(entry.second, path, depth + 1));
     }
-    for (const YAML::Node& node : merged) Merge(node, rep, depth);
+    for (const auto& [key, node] : merged) Merge(key, node, rep, depth);
+  }
+
+  static ConfigNode::Rep PlaceOf(const YAML::Node& source, const ConfigNode::Rep& rep) {
+    ConfigNode::Rep place;
+    place.file = rep.file;
+    place.line = source.Mark().line + 1;
+    place.column = source.Mark().column + 1;
+    place.path = rep.path;
+    return place;
   }
 
   // `<<: *defaults`, or a list of such: what the map does not say itself, the first of
   // several before the others.
-  void Merge(const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
+  void Merge(const YAML::Node& key, const YAML::Node& source, ConfigNode::Rep& rep, int depth) {
     if (source.IsSequence()) {
       for (const YAML::Node& item : source) {
         if (item.IsMap()) {
-          Merge(item, rep, depth);
+          Merge(key, item, rep, depth);
         } else {
-          Report(rep, "<< takes a map or a list of maps");
+          Report(PlaceOf(key, rep), "<< takes a map or a list of maps");
         }
       }
       return;
     }
-    if (!source.IsMap()) return Report(rep, "<< takes a map or a list of maps");
-    ConfigNode::Rep below;
-    below.file = rep.file;
-    below.line = source.Mark().line + 1;
-    below.column = source.Mark().column + 1;
-    below.path = rep.path;
+    if (!source.IsMap()) return Report(PlaceOf(key, rep), "<< takes a map or a list of maps");
+    ConfigNode::Rep below = PlaceOf(source, rep);
     BuildMap(source, below, depth + 1);
     for (ConfigNode::Entry& entry : below.entries) {
       const bool known = std::any_of(rep.entries.begin(), rep.entries.end(), [&](const auto& e) {
@@ -258,12 +276,16 @@ class ConfigNodeBuilder {
   const std::string& file_;
   ConfigNode::Expand expand_;
   ConfigErrors& errors_;
+  std::size_t built_ = 0;
+  bool was_too_much_ = false;
 };
 
 ConfigNode::ConfigNode() = default;
 
 ConfigNode ConfigNode::Parse(std::string_view text, const std::string& file, Expand expand,
                              ConfigErrors& errors) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (const std::size_t at = FindControl(text); at != text.npos) {
     const std::string_view before = text.substr(0, at);
     const auto line = std::count(before.begin(), before.end(), '\n');

@@ -1,6 +1,7 @@
 #include "rules/promql/ast.h"
 
 #include <fmt/format.h>
+#include <atomic>
 
 #include <utility>
 
@@ -69,7 +70,9 @@ std::vector<ExprPtr> Children(const Expr& expr) {
 BinaryExpr::~BinaryExpr() {
   ExprPtr left = std::move(lhs);
   while (left != nullptr && left->kind == ExprKind::kBinary && left.use_count() == 1) {
-    // Nobody else holds the node, which the parser made as one that may change.
+    // Nobody else holds the node, which the parser made as one that may change; who held it
+    // last has done reading.
+    std::atomic_thread_fence(std::memory_order_acquire);
     left = std::move(const_cast<BinaryExpr&>(As<BinaryExpr>(*left)).lhs);
   }
 }

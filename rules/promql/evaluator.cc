@@ -57,8 +57,9 @@ Result<> ReadFor(const Steps& steps, const model::Selection& selection, std::siz
   return {};
 }
 
-bool EachColumn(Block& block, const SeriesSink& sink) {
+bool EachColumn(Query& query, Block& block, const SeriesSink& sink) {
   for (std::size_t i = 0; i < block.size(); ++i) {
+    if (!query.GoOn()) return false;
     SeriesColumn column = block.Column(i);
     if (!sink(column)) return false;
   }
@@ -114,7 +115,7 @@ std::int64_t Evaluator::Reference(const TimeShift& shift, std::int64_t time_ms) 
 
 bool Evaluator::Series(const Expr& expr, const Steps& steps, const SeriesSink& sink) {
   if (!query_.GoOn()) return false;
-  if (prepared_ == &expr) return EachColumn(*prepared_columns_, sink);
+  if (prepared_ == &expr) return EachColumn(query_, *prepared_columns_, sink);
   if (steps.count > 1 && expr.step_invariant) return Once(expr, steps, sink);
   switch (expr.kind) {
     case ExprKind::kParen: return Series(*As<ParenExpr>(expr).expr, steps, sink);

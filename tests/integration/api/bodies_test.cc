@@ -190,5 +190,48 @@ TEST_F(BodiesTest, AConnectionEndsBehindABodyThatWasNotRead) {
   EXPECT_EQ(Answers(Talk({Head("GET /-/healthy", ""), next})), 2u);
 }
 
+std::string Ask(const std::string& method, const std::string& target,
+                const std::string& body = {}) {
+  std::string request = method + " " + target + " HTTP/1.1\r\nHost: tocsin\r\n";
+  if (!body.empty()) {
+    request += "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
+               std::to_string(body.size()) + "\r\n";
+  }
+  return request + "\r\n" + body;
+}
+
+TEST_F(BodiesTest, WhatThePathNamesNoFormRenames) {
+  const std::string answer =
+      Talk(Ask("DELETE", "/api/v2/silence/11111111-1111-1111-1111-111111111111",
+               "id=22222222-2222-2222-2222-222222222222"));
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 404"));
+  EXPECT_THAT(answer, HasSubstr("11111111-"));
+  EXPECT_THAT(answer, Not(HasSubstr("22222222-")));
+  EXPECT_THAT(Talk(Ask("POST", "/api/v1/label/job/values", "name=other")),
+              HasSubstr("HTTP/1.1 405"));
+}
+
+TEST_F(BodiesTest, APageOfOursIsNotAnsweredWithoutTheParameterThatCannotBeRead) {
+  for (const char* target : {"/metrics?target=%zz", "/metrics?target=a;b", "/probe?target=%"}) {
+    const std::string answer = Talk(Ask("GET", target));
+    EXPECT_THAT(answer, HasSubstr("HTTP/1.1 400")) << target;
+    EXPECT_THAT(answer, HasSubstr("error parsing form values")) << target;
+  }
+}
+
+TEST_F(BodiesTest, UncleanPathsLeadToTheCleanOneOfThisServer) {
+  const std::vector<std::pair<std::string, std::string>> moved = {
+      {"/api/v1//query?query=1", "/api/v1/query?query=1"},
+      {"/api/v1/label/../values", "/api/v1/values"},
+      {"//evil.example/a", "/evil.example/a"},
+      {"/\\evil.example//a", "/%5Cevil.example/a"}};
+  for (const auto& [target, clean] : moved) {
+    const std::string answer = Talk(Ask("GET", target));
+    EXPECT_THAT(answer, HasSubstr("HTTP/1.1 301")) << target;
+    EXPECT_THAT(answer, HasSubstr("Location: " + clean + "\r\n")) << target;
+  }
+  EXPECT_THAT(Talk(Ask("GET", "/api/v1/query?query=1//1")), Not(HasSubstr("HTTP/1.1 301")));
+}
+
 }  // namespace
 }  // namespace tocsin::testing

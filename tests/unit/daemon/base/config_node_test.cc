@@ -1,5 +1,6 @@
 #include "daemon/base/config_node.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -71,6 +72,36 @@ TEST(ConfigNodeTest, AMergeKeyBringsWhatTheMapDoesNotSayItself) {
   ConfigErrors wrong;
   Parse("a:\n  <<: 5\n", wrong);
   EXPECT_EQ(wrong.Text(), "tocsin.yaml:2:3: a: << takes a map or a list of maps\n");
+  ConfigErrors later;
+  Parse("a:\n  b: 1\n  <<: 5\nc: &c { d: 1 }\ne: { <<: *c, <<: *c }\n", later);
+  EXPECT_EQ(later.Text(),
+            "tocsin.yaml:3:3: a: << takes a map or a list of maps\n"
+            "tocsin.yaml:5:14: e: key is there twice\n");
+}
+
+TEST(ConfigNodeTest, AliasesThatRepeatWithoutEndAreRefused) {
+  std::string ladder = "a0: &a0 { k: 1 }\n";
+  std::string lists = "b0: &b0 [ 1, 1 ]\n";
+  for (int i = 1; i < 90; ++i) {
+    const std::string below = std::to_string(i - 1);
+    ladder += fmt::format("a{0}: &a{0} {{ <<: [ *a{1}, *a{1} ] }}\n", i, below);
+    lists += fmt::format("b{0}: &b{0} [ *b{1}, *b{1} ]\n", i, below);
+  }
+  for (const std::string& text : {ladder, lists, std::string("a: &a { <<: [ *a, *a ] }\n")}) {
+    ConfigErrors errors;
+    Parse(text, errors);
+    EXPECT_NE(errors.Text().find("aliases repeat too much"), std::string::npos) << errors.Text();
+  }
+}
+
+TEST(ConfigNodeTest, AByteOrderMarkIsNoText) {
+  ConfigErrors errors;
+  const ConfigNode root = Parse(
+      "\xEF\xBB\xBF"
+      "a: [ 'a', '' ]\n",
+      errors);
+  EXPECT_EQ(errors.Text(), "");
+  EXPECT_EQ(root.Find("a")->items().size(), 2u);
 }
 
 TEST(ConfigNodeTest, AFileThatWasCutOffWithinQuotesIsRefused) {

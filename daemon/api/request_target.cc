@@ -1,0 +1,74 @@
+#include "daemon/api/request_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace tocsin::api {
+
+std::string CleanTarget(std::string_view target) {
+  const std::size_t end = std::min(target.find('?'), target.size());
+  std::string_view rest = target.substr(0, end);
+  const bool clean = rest.find("//") == rest.npos && rest.find("/.") == rest.npos;
+  if (clean || !rest.starts_with('/')) return std::string(target);
+  const bool folder = rest.ends_with('/');
+  std::string path;
+  while (!rest.empty()) {
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    const std::string_view segment = rest.substr(0, slash);
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+    if (segment == "..") {
+      path.resize(path.empty() ? 0 : path.rfind('/'));
+    } else if (!segment.empty() && segment != ".") {
+      path += '/';
+      path += segment;
+    }
+  }
+  if (folder || path.empty()) path += '/';
+  return path + std::string(target.substr(end));
+}
+
+std::string Escaped(std::string_view target) {
+  std::string out;
+  for (const char c : target) {
+    if (c > ' ' && c < '\x7f' && c != '\\') {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+bool HasBrokenEscape(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  for (std::size_t at = 0; (at = path.find('%', at)) != path.npos; ++at) {
+    const auto is_hex = [&](std::size_t i) {
+      return i < path.size() && std::isxdigit(static_cast<unsigned char>(path[i])) != 0;
+    };
+    if (!is_hex(at + 1) || !is_hex(at + 2)) return true;
+  }
+  return false;
+}
+
+Response Moved(const std::string& method, const std::string& to) {
+  Response response{301, "", "", {{"Location", to}}};
+  if (method != "GET" && method != "HEAD") return response;
+  response.content_type = "text/html; charset=utf-8";
+  std::string escaped;
+  for (const char c : to) {
+    switch (c) {
+      case '&': escaped += "&amp;"; break;
+      case '<': escaped += "&lt;"; break;
+      case '>': escaped += "&gt;"; break;
+      case '"': escaped += "&#34;"; break;
+      case '\'': escaped += "&#39;"; break;
+      default: escaped += c;
+    }
+  }
+  response.body = "<a href=\"" + escaped + "\">Moved Permanently</a>.\n\n";
+  return response;
+}
+
+}  // namespace tocsin::api

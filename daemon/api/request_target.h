@@ -1,0 +1,26 @@
+#pragma once
+
+// What a request asks for, as it stands in its first line: path and query. Pure functions.
+
+#include <string>
+#include <string_view>
+
+#include "daemon/api/http_message.h"
+
+namespace tocsin::api {
+
+// The target without empty segments, "." and "..", as Go's ServeMux redirects; as it is if
+// it is no path.
+std::string CleanTarget(std::string_view target);
+
+// Without the bytes that browsers read as others: a backslash is a slash to them, and of a
+// tab they know nothing.
+std::string Escaped(std::string_view target);
+
+// Whether a % of its path is not followed by two hex digits.
+bool HasBrokenEscape(std::string_view target);
+
+// As Go's http.Redirect: with a page for those who read it.
+Response Moved(const std::string& method, const std::string& to);
+
+}  // namespace tocsin::api

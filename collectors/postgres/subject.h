@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,7 +59,8 @@ struct SubjectMemory {
   std::string key;
   std::vector<NamedGauge> gauges;
   SteadyTime read_at{};
-  TopObjects objects;  // Those that have series of their own.
+  TopObjects objects;                 // Those that have series of their own.
+  std::optional<std::size_t> tables;  // How many the last run found.
   FullestSequences sequences;
   Growth growth;
   std::unordered_map<std::string, std::string> texts;

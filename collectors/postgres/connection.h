@@ -54,6 +54,9 @@ class Connection {
   int server_version() const;    // 150020 for 15.20.
   ServerAddress server() const;  // The one of the target's servers that was reached.
   void Close();
+  // Closes it, and waits until its backend has ended too, so that the next one does not find it
+  // still there. Of one that does not end no longer than a tenth of a second.
+  void Leave();
 
  private:
   enum class Protocol { kScript, kOneStatement };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <utility>
@@ -11,12 +12,13 @@
 namespace tocsin::collectors::postgres {
 namespace {
 
-constexpr std::size_t kTablesPerQuery = 500;
+constexpr std::size_t kTablesPerQuery = 1000;
+// What a backend keeps of the statistics of a table, its TOAST table and their indexes.
+constexpr std::size_t kBytesPerTable = 600;
 
-// A condition that is met by so many tables as are read, if there are more.
+// A condition that is met by so many tables as are read, if there were more at the last run.
 Result<std::string> ConditionOnSize(SubjectRun& run, const RelationQuery& query) {
-  const auto& known = run.memory.tables;
-  if (known && 2 * *known <= query.most_tables) return std::string();  // Not worth the asking.
+  if (2 * run.memory.tables <= query.most_tables) return std::string();  // Not worth the asking.
   TOCSIN_ASSIGN_OR_RETURN(
       const Rows rows,
       run.Query(fmt::format("SELECT relpages, oid FROM pg_class WHERE relkind IN ({})"
@@ -41,12 +43,14 @@ std::string TablesSql(const ServerFacts& server, const RelationQuery& query,
 // By oid, which no table ever changes: each is met once, whatever comes and goes meanwhile.
 Result<> ReadTables(SubjectRun& run, const RelationQuery& query,
                     const std::function<void(const Rows&)>& take) {
-  // Before 15 each query has the backend read those of the whole database from a file.
-  const std::size_t at_once = run.server.SharesStatistics() ? kTablesPerQuery : query.most_tables;
+  const bool shares = run.server.SharesStatistics();
+  // Else each query has the backend read those of the whole database from a file, and forget them.
+  const std::size_t at_once = shares ? kTablesPerQuery : query.most_tables;
   TOCSIN_ASSIGN_OR_RETURN(const std::string condition, ConditionOnSize(run, query));
   std::string after = "0";
   std::size_t tables = 0;
   for (std::size_t found = at_once; found == at_once; tables += found) {
+    if (shares) TOCSIN_RETURN_IF_ERROR(run.MakeRoom(at_once * kBytesPerTable));
     TOCSIN_ASSIGN_OR_RETURN(const Rows rows,
                             run.Query(TablesSql(run.server, query, condition, after, at_once)));
     found = 0;
@@ -56,6 +60,7 @@ Result<> ReadTables(SubjectRun& run, const RelationQuery& query,
       ++found;
     }
     take(rows);
+    run.memory.tables = std::max(run.memory.tables, tables + found);
     if (tables > Connection::kMostRows) {
       return Error{ErrorCode::kResourceExhausted, "there are too many tables"};
     }

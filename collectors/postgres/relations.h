@@ -2,7 +2,7 @@
 
 // What the statistics count of each table of a database, or of each index. They are read by
 // their functions over the catalogue, not through the views and size functions that open each
-// relation: nothing here waits for, or asks for, a lock on a user's table. And some hundred
+// relation: nothing here waits for, or asks for, a lock on a user's table. And a thousand
 // tables at a time, so that no backend ever holds, sorts or adds up all of them.
 
 #include <string>

@@ -14,9 +14,9 @@ namespace {
 constexpr std::chrono::seconds kRefreshAfter{540};
 constexpr std::chrono::minutes kForgetAfter{30};
 constexpr std::size_t kTablesPerQuery = 50;
+constexpr std::size_t kBytesPerTable = 16'000;  // A backend keeps of one it opened, with indexes.
 constexpr Millis kTimePerRun{150};
-// What the backend remembers of a table and its indexes, some 16 kB, stays until the
-// visit ends: no more of them in a run than it takes for each to have its turn in time.
+// No more in a run than it takes for each to have its turn in time.
 constexpr std::size_t kTablesPerRun = 300;
 constexpr std::size_t kRunsPerRefresh = 8;  // A minute apart.
 
@@ -104,7 +104,8 @@ void ReadDisk(SubjectRun& run, const std::vector<std::string>& oids) {
     for (std::size_t i = first; i < std::min(first + kTablesPerQuery, due.size()); ++i) {
       some.push_back(due[i].second);
     }
-    const auto rows = run.Query(fmt::format(kSizesSql, ArrayOf(some)));
+    const auto room = run.MakeRoom(some.size() * kBytesPerTable);
+    const auto rows = room.ok() ? run.Query(fmt::format(kSizesSql, ArrayOf(some))) : room.error();
     if (!rows.ok()) {
       if (run.connection.lost()) return;
       run.out.Note("sizes of tables are those of their last vacuum or analyze: " +

@@ -20,7 +20,7 @@ constexpr const char* kColumns =
     " pg_stat_get_blocks_fetched(x.oid) - pg_stat_get_blocks_hit(x.oid),"
     " pg_stat_get_blocks_hit(x.oid)";
 constexpr std::size_t kNumbers = 6;
-// OFFSET: looked for table by table, and not all indexes for those of some hundred tables.
+// OFFSET: looked for table by table, and not all indexes for those of a thousand tables.
 constexpr std::string_view kJoins =
     "LEFT JOIN LATERAL (SELECT c.oid, c.relname, c.relpages FROM pg_index i"
     " JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = t.oid OFFSET 0) x ON true";

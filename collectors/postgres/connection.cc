@@ -1,6 +1,10 @@
 #include "collectors/postgres/connection.h"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "collectors/postgres/text_encoding.h"
 #include "daemon/base/check.h"
@@ -26,6 +30,9 @@ ErrorCode CodeOf(std::string_view sqlstate) {
   if (sqlstate == "57014") return ErrorCode::kDeadlineExceeded;
   return ErrorCode::kUnavailable;
 }
+
+constexpr int kMillisToEnd = 100;
+constexpr int kMostLastWords = 3;
 
 // For the statements behind it, in a script or a transaction.
 constexpr std::string_view kBytesSql = "SELECT set_config('client_encoding', 'SQL_ASCII', true); ";
@@ -69,6 +76,20 @@ void Connection::End() { watch_.reset(); }
 void Connection::Close() {
   watch_.reset();
   connection_.reset();
+}
+
+// A backend closes its end by ending, which whoever still has ours open can see.
+void Connection::Leave() {
+  const int end = lost() ? -1 : fcntl(PQsocket(connection_.get()), F_DUPFD_CLOEXEC, 0);
+  Close();
+  if (end < 0) return;
+  pollfd ready{end, POLLIN, 0};
+  char last_word[256];  // Of TLS.
+  for (int i = 0; i < kMostLastWords; ++i) {
+    if (poll(&ready, 1, kMillisToEnd) <= 0) break;
+    if (recv(end, last_word, sizeof(last_word), MSG_DONTWAIT) <= 0) break;
+  }
+  close(end);
 }
 
 int Connection::backend_pid() const { return PQbackendPID(connection_.get()); }

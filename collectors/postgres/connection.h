@@ -64,6 +64,9 @@ class Connection {
   std::string server_encoding() const;  // "UTF8", "EUC_JP"; of "SQL_ASCII" texts are any bytes.
   ServerAddress server() const;         // The one of the target's servers that was reached.
   void Close();
+  // Closes it, and waits until its backend has ended too, so that the next one does not find it
+  // still there. Of one that does not end no longer than a tenth of a second.
+  void Leave();
 
  private:
   enum class Protocol { kScript, kOneStatement };

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "collectors/postgres/visitor.h"
+
 namespace tocsin::collectors::postgres {
 namespace {
 
@@ -24,13 +26,6 @@ constexpr seconds kLeastPause{60};
 constexpr minutes kMostPause{30};
 // Of a thousand databases each has its turn within this time; rows older than it end.
 constexpr minutes kMostAgeOfRows{30};
-
-// Whoever connects to a database takes RowExclusiveLock on it, before lock_timeout counts
-// and before pg_stat_activity shows it. These are what that waits for.
-constexpr std::string_view kLockedSql =
-    "SELECT DISTINCT objid FROM pg_locks WHERE locktype = 'object'"
-    " AND classid = 'pg_database'::regclass AND mode IN ('ShareLock', 'ShareRowExclusiveLock',"
-    " 'ExclusiveLock', 'AccessExclusiveLock')";
 
 }  // namespace
 
@@ -68,9 +63,9 @@ DatabaseTour::Stop DatabaseTour::MakeStop(const Database& database, bool is_own)
   stop.bytes = database.bytes;
   stop.is_own = is_own;
   for (const Subject& subject : Subjects()) {
-    if (subject.scope == Scope::kDatabase && options_.IsOn(subject.name, subject.on)) {
-      stop.tasks.emplace_back(subject);
-    }
+    const bool runs_there =
+        subject.scope == Scope::kDatabase || (subject.scope == Scope::kOwnDatabase && is_own);
+    if (runs_there && options_.IsOn(subject.name, subject.on)) stop.tasks.emplace_back(subject);
   }
   for (const CustomQuery& query : options_.queries) {
     if (!is_own && query.database == database.name) stop.tasks.emplace_back(query);
@@ -119,13 +114,10 @@ std::vector<DatabaseTour::Stop*> DatabaseTour::FindDue(Connection& kept, SteadyT
     if (is_due && now >= stop.pause.until) due.push_back(&stop);
   }
   if (due.empty() || now < pause_.until) return {};
-  // A role that may not read the locks visits all the same.
-  const auto locked = kept.Query(std::string(kLockedSql));
+  const auto locked = LockedDatabases(kept);
   if (kept.lost()) return {};
-  for (int row = 0; locked.ok() && row < locked->size(); ++row) {
-    const auto stop = stops_.find(locked->Text(row, 0));
-    if (stop != stops_.end()) stop->second.locked = std::erase(due, &stop->second) > 0;
-  }
+  for (Stop* stop : due) stop->locked = locked.contains(stop->name);
+  std::erase_if(due, [](const Stop* stop) { return stop->locked; });
   std::stable_sort(due.begin(), due.end(), [](const Stop* one, const Stop* other) {
     return std::tuple(!one->is_own, one->visited, one->last_visit) <
            std::tuple(!other->is_own, other->visited, other->last_visit);
@@ -133,21 +125,14 @@ std::vector<DatabaseTour::Stop*> DatabaseTour::FindDue(Connection& kept, SteadyT
   return due;
 }
 
-// A target may name several servers, and a name may have several addresses: databases
-// of the same oid there are others.
-void DatabaseTour::Follow(const Connection& kept) {
-  const std::vector<ServerAddress> reached = {kept.server()};
-  if (options_.servers == reached) return;
-  options_.servers = reached;
-  connection_.reset();
-}
-
 std::optional<HungBackend> DatabaseTour::Visit(const CollectContext& context, Connection& kept,
                                                const ServerFacts& server,
                                                const std::vector<Database>& databases,
                                                std::span<const HungBackend> hung_before) {
   visitors_before_ = std::exchange(visitors_, {});
-  Follow(kept);
+  // A target may name several servers, and a name may have several addresses: databases
+  // of the same oid there are others.
+  options_.servers = {kept.server()};
   Prepare(server, databases);
   MissWhatHangs(hung_before, clock_.SteadyNow());
   const std::vector<Stop*> due = FindDue(kept, clock_.SteadyNow());
@@ -166,7 +151,7 @@ std::optional<HungBackend> DatabaseTour::Visit(const CollectContext& context, Co
       visit.deadline = std::min(now + kMostTimePerVisit, now + (context.deadline - now) / 2);
       others_since = others_since.value_or(now);
     }
-    hung = VisitOne(*stop, visit, server, databases);
+    hung = VisitOne(*stop, visit, kept, server, databases);
   }
   return hung;
 }
@@ -181,7 +166,7 @@ void DatabaseTour::ForgetOldRows() {
 }
 
 std::optional<HungBackend> DatabaseTour::VisitOne(Stop& stop, const CollectContext& context,
-                                                  const ServerFacts& server,
+                                                  Connection& kept, const ServerFacts& server,
                                                   const std::vector<Database>& databases) {
   const SteadyTime now = clock_.SteadyNow();
   stop.visited = true;
@@ -193,48 +178,47 @@ std::optional<HungBackend> DatabaseTour::VisitOne(Stop& stop, const CollectConte
   } else {
     options_.SetDatabase(stop.bytes);
   }
-  if (!connection_) connection_ = std::make_unique<Connection>(options_, clock_, files_);
-
-  int pid = 0;
-  const auto fail = [&](const Error& error) -> std::optional<HungBackend> {
-    stop.error = error.message;
-    stop.refused = !stop.is_own && error.code == ErrorCode::kPermissionDenied;
-    for (SubjectTask& task : stop.tasks) {
-      if (task.IsDue(now)) task.Miss(now, error.message);
+  Visitor visitor(options_, files_, context, kept, server, stop.name);
+  const auto end = [&](const Result<>& outcome,
+                       std::string_view subject) -> std::optional<HungBackend> {
+    visitors_.insert(visitors_.end(), visitor.pids().begin(), visitor.pids().end());
+    if (outcome.ok()) {
+      visitor.Leave();
+      pause_ = stop.pause = {};
+      return std::nullopt;
     }
-    connection_.reset();  // An attempt that hangs is of this database: nobody goes on with it.
+    stop.error = outcome.error().message;
     stop.Wait(now);
-    if (error.code != ErrorCode::kDeadlineExceeded) return std::nullopt;
+    if (outcome.error().code != ErrorCode::kDeadlineExceeded) return std::nullopt;
     pause_.Begin(clock_.SteadyNow(), kMostPause);
-    return pid == 0 ? std::nullopt : std::optional(HungBackend{pid, {}, stop.name});
+    if (visitor.pid() == 0) return std::nullopt;
+    return HungBackend{visitor.pid(), std::string(subject), stop.name};
   };
-  if (const auto begun = connection_->Begin(context); !begun.ok()) return fail(begun.error());
-  pid = connection_->backend_pid();
-  visitors_.push_back(pid);
-  const Millis timeout =
-      SubjectTask::StatementTimeout(std::chrono::floor<Millis>(context.deadline - now));
-  auto facts = PrepareVisit(*connection_, timeout, server, stop.name);
-  if (!facts.ok()) return fail(facts.error());
+  const auto facts = visitor.Enter();
+  if (!facts.ok()) {
+    stop.refused = !stop.is_own && facts.error().code == ErrorCode::kPermissionDenied;
+    for (SubjectTask& task : stop.tasks) {
+      if (task.IsDue(now)) task.Miss(now, facts.error().message);
+    }
+    return end(facts.error(), {});
+  }
 
-  const Session session{*connection_, *facts, options_, databases, timeout};
+  const Session session{visitor.connection(),
+                        *facts,
+                        options_,
+                        databases,
+                        visitor.statement_timeout(),
+                        [&](std::size_t bytes) { return visitor.MakeRoom(bytes); }};
   model::MetricBatch unused;  // Everything asked here is slow: its rows are kept.
-  std::optional<HungBackend> hung;
   for (SubjectTask& task : stop.tasks) {
     if (!task.IsDue(now)) continue;
-    const auto outcome = task.Run(session, context, unused);
-    if (!connection_->lost()) continue;
-    stop.error = outcome.ok() ? "the connection was lost" : task.error();
-    stop.Wait(now);
+    auto outcome = task.Run(session, context, unused);
+    if (!visitor.connection().lost()) continue;
     // A subject may be content with what it had read before.
-    if (outcome.ok() || outcome.error().code == ErrorCode::kDeadlineExceeded) {
-      pause_.Begin(clock_.SteadyNow(), kMostPause);
-      hung = HungBackend{pid, std::string(task.name()), stop.name};
-    }
-    break;
+    if (outcome.ok()) outcome = Error{ErrorCode::kDeadlineExceeded, "the connection was lost"};
+    return end(outcome, task.name());
   }
-  if (!connection_->lost()) pause_ = stop.pause = {};
-  connection_->Close();
-  return hung;
+  return end({}, {});
 }
 
 bool DatabaseTour::Has(std::string_view name) const {

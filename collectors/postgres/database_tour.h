@@ -4,14 +4,10 @@
 // it visits the server's databases one after the other, that of the target first, then
 // those whose turn has come the longest ago, and only as many per collection as there is
 // time for. It is closed after each visit, so that it never stands in the way of whoever
-// drops or renames a database for longer than PostgreSQL itself waits for others to leave,
-// and so that what a backend remembers of each table and index it was asked about, which
-// is tens of megabytes where there are thousands, is given back.
-// Templates are never visited, nor is a database that somebody locks against it (to
-// copy or to move it): the visitor would wait in the server, where nobody counts it.
+// drops or renames a database for longer than PostgreSQL itself waits for others to leave.
+// Templates are never visited, nor is a database that somebody locks against it.
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -99,12 +95,11 @@ class DatabaseTour {
     void Wait(SteadyTime now);
   };
 
-  void Follow(const Connection& kept);  // To the server that it has reached.
   void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
   Stop MakeStop(const Database& database, bool is_own) const;
   void MissWhatHangs(std::span<const HungBackend> hung, SteadyTime now);
   std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
-  std::optional<HungBackend> VisitOne(Stop& stop, const CollectContext& context,
+  std::optional<HungBackend> VisitOne(Stop& stop, const CollectContext& context, Connection& kept,
                                       const ServerFacts& server,
                                       const std::vector<Database>& databases);
 
@@ -112,7 +107,6 @@ class DatabaseTour {
   FileSystem& files_;
   const PostgresOptions& configured_;
   PostgresOptions options_;  // The server is the kept connection's, the database the visit's.
-  std::unique_ptr<Connection> connection_;
   std::map<std::string, Stop, std::less<>> stops_;  // By oid.
   Pause pause_;                                     // After a visit that hung.
   std::vector<int> visitors_;

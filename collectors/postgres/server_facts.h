@@ -27,6 +27,8 @@ struct ServerFacts {
   // "relation" and "relation.column" of the statistics views.
   std::set<std::string, std::less<>> columns;
   bool Has(std::string_view what) const { return columns.contains(what); }
+  // Whether statistics are in memory that all backends share, as from 15 on.
+  bool SharesStatistics() const { return version >= 150'000; }
 };
 
 // Sets the limits of a new connection (lock_timeout, statement_timeout, no JIT, an
@@ -47,9 +49,9 @@ Result<> RefreshExtensions(Connection& connection, ServerFacts& facts);
 // ServerFacts::blind_role as it is now: a grant needs no new connection.
 Result<std::string> FindBlindRole(Connection& connection);
 
-// From 15 on a backend copies whatever statistics it reads and keeps the copies until the
-// transaction ends. This column, the last of a query that reads those of each object `oid`,
-// has it let them go every so often, between two objects.
+// Where statistics are shared a backend copies whatever it reads of them and keeps the copies
+// until the transaction ends. This column, the last of a query that reads those of each object
+// `oid`, has it let them go every so often, between two objects.
 std::string ForgetStatisticsSql(const ServerFacts& server, std::string_view oid);
 
 }  // namespace tocsin::collectors::postgres

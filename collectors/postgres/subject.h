@@ -59,7 +59,8 @@ struct SubjectMemory {
   std::string key;
   std::vector<NamedGauge> gauges;
   SteadyTime read_at{};
-  TopObjects objects;  // Those that have series of their own.
+  TopObjects objects;      // Those that have series of their own.
+  std::size_t tables = 0;  // How many the last run found.
   FullestSequences sequences;
   Growth growth;
   std::unordered_map<std::string, std::string> texts;
@@ -74,12 +75,18 @@ struct SubjectRun {
   const CollectContext& context;
   SubjectMemory& memory;
   Emitter& out;
-  SteadyTime until{};                  // The share of the deadline that is this subject's.
-  Millis statement_timeout{};          // What the session has.
+  SteadyTime until{};          // The share of the deadline that is this subject's.
+  Millis statement_timeout{};  // What the session has.
+  const std::function<Result<>(std::size_t bytes)>& make_room;  // Of a visitor only.
   const CustomQuery* query = nullptr;  // The one that is run, if it is the user's.
 
   // As Connection::Query, cancelled by the server itself at `until`.
   Result<Rows> Query(const std::string& sql);
+
+  // Before so many more bytes of what a backend remembers, until it ends, of each object that it
+  // is asked about: a visitor leaves and comes back if that were too much. Errors: as
+  // Visitor::MakeRoom.
+  Result<> MakeRoom(std::size_t bytes) const { return make_room ? make_room(bytes) : Result<>(); }
 
   bool HasNames(Names names) const {
     return options.names == names || options.names == Names::kAll;
@@ -95,15 +102,16 @@ struct SubjectRun {
 };
 
 // Whether a subject tells of the whole server, or of the database it is connected to:
-// the former is asked on the kept connection, the latter in each database by a visitor.
-enum class Scope { kServer, kDatabase };
+// the former is asked on the kept connection, the latter by a visitor, in each database or in
+// the target's own.
+enum class Scope { kServer, kDatabase, kOwnDatabase };
 
 struct Subject {
   std::string_view name;
   bool on = true;     // Unless the configuration says otherwise.
   Millis interval{};  // 0: at every collection. Else the last rows are shown in between.
   Result<> (*collect)(SubjectRun& run);
-  Scope scope = Scope::kServer;  // Of those of a database each has an interval.
+  Scope scope = Scope::kServer;  // Of the others each has an interval.
 };
 
 std::span<const Subject> Subjects();

@@ -92,6 +92,7 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
                  .out = out,
                  .until = now + (context.deadline - kReserve - now) / 2,
                  .statement_timeout = session.statement_timeout,
+                 .make_room = session.make_room,
                  .query = query_};
   if (query_ != nullptr)
     run.until = std::min(run.until, now + SteadyTime::duration(query_->timeout));

@@ -3,6 +3,7 @@
 // One subject, or one query of the user's, in one database: when it is due, what it
 // remembers between its runs, and the rows it showed last.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct Session {
   const PostgresOptions& options;
   const std::vector<Database>& databases;
   Millis statement_timeout{};
+  std::function<Result<>(std::size_t bytes)> make_room = {};  // Of a visitor.
 };
 
 // Not thread-safe. What it is made from must outlive it.

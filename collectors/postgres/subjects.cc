@@ -49,8 +49,8 @@ constexpr Subject kSubjects[] = {
     {"statio_user_tables", true, kTableInterval, CollectStatioUserTables, Scope::kDatabase},
     {"general_index_info", true, kTableInterval, CollectGeneralIndexInfo, Scope::kDatabase},
     {"sequences", true, kSizeInterval, CollectSequences, Scope::kDatabase},
-    // On the kept connection: its labels do not name the database.
-    {"statio_user_indexes", false, kTableInterval, CollectStatioUserIndexes},
+    // Its labels do not name the database.
+    {"statio_user_indexes", false, kTableInterval, CollectStatioUserIndexes, Scope::kOwnDatabase},
     {"buffercache_summary", false, kTableInterval, CollectBuffercacheSummary},
     {"database_size", true, {}, CollectDatabaseSize},
 };

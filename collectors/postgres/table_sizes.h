@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "collectors/postgres/subject.h"
@@ -16,14 +17,14 @@ namespace tocsin::collectors::postgres {
 struct TableSize {
   double table = 0;    // With its TOAST table, maps and forks; bytes.
   double indexes = 0;  // Bytes.
-  SteadyTime read_at{};
+  // On the disk. Without: what the catalogue knows, of the last vacuum or analyze.
+  std::optional<SteadyTime> read_at;
 };
+using TableSizes = std::unordered_map<std::string, TableSize>;  // By oid.
 
-// Reads those of `oids` (tables of the database connected to) that are due, as far as
-// there is time; sizes of all others are forgotten. A failure leaves what is known.
-void RefreshTableSizes(SubjectRun& run, const std::vector<std::string>& oids);
-
-// Nothing if it was not read within the last half hour.
-std::optional<TableSize> KnownTableSize(const SubjectRun& run, const std::string& oid);
+// Of `oids`, tables of the database connected to; what was read within the last half hour is
+// known, and sizes of all others are forgotten. Reads those that are due, as far as there is
+// time. Errors: as SubjectRun::Query, of what the catalogue knows.
+Result<TableSizes> ReadTableSizes(SubjectRun& run, const std::vector<std::string>& oids);
 
 }  // namespace tocsin::collectors::postgres

@@ -10,6 +10,7 @@ namespace {
 // Asking a sequence for its place opens it and keeps its lock to the end of the query: so
 // many at a time, and in a visit.
 constexpr int kSequencesPerQuery = 100;
+constexpr std::size_t kBytesPerSequence = 2'700;  // A backend keeps of one it opened.
 constexpr int kQueriesPerVisit = 20;
 constexpr Millis kTimePerVisit{150};
 
@@ -56,6 +57,7 @@ Result<> Visit(SubjectRun& run) {
   sequences.BeginVisit(start);
   for (int query = 0; query < kQueriesPerVisit; ++query) {
     if (query > 0 && run.context.clock.SteadyNow() - start > kTimePerVisit) break;
+    TOCSIN_RETURN_IF_ERROR(run.MakeRoom(kSequencesPerQuery * kBytesPerSequence));
     const auto where = fmt::format("seqrelid > '{}'::oid ORDER BY seqrelid LIMIT {}",
                                    sequences.after(), kSequencesPerQuery);
     TOCSIN_ASSIGN_OR_RETURN(const Rows rows,

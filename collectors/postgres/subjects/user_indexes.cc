@@ -1,82 +1,72 @@
+#include <cmath>
 #include <string>
 #include <vector>
 
-#include "collectors/postgres/subject.h"
+#include "collectors/postgres/relations.h"
 
 namespace tocsin::collectors::postgres {
 namespace {
 
 using model::MetricType;
 
-// As with tables: nothing here opens, or waits for, a relation of the user's. The order is
-// made before the statistics are read, so that they can be forgotten on the way.
-std::string IndexesSql(const ServerFacts& server) {
-  return "WITH x AS MATERIALIZED (SELECT c.oid, n.nspname, t.relname AS of_table, c.relname,"
-         " c.relpages FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-         " JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace"
-         " WHERE t.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
-         " AND n.nspname !~ '^pg_toast' ORDER BY c.relpages DESC, c.oid LIMIT 50000)"
-         " SELECT x.oid, x.nspname, x.of_table, x.relname,"
-         " greatest(x.relpages, 0) * current_setting('block_size')::bigint,"
-         " pg_stat_get_numscans(x.oid), pg_stat_get_tuples_returned(x.oid),"
-         " pg_stat_get_tuples_fetched(x.oid),"
-         " pg_stat_get_blocks_fetched(x.oid) - pg_stat_get_blocks_hit(x.oid),"
-         " pg_stat_get_blocks_hit(x.oid), " +
-         ForgetStatisticsSql(server, "x.oid") + " FROM x";
-}
-constexpr int kFirstNumber = 4;
+// Some fifty thousand indexes.
+constexpr std::size_t kMostTablesRead = 25'000;
+
+constexpr const char* kColumns =
+    "x.oid, t.nspname, t.relname, x.relname,"
+    " greatest(x.relpages, 0) * current_setting('block_size')::bigint,"
+    " pg_stat_get_numscans(x.oid), pg_stat_get_tuples_returned(x.oid),"
+    " pg_stat_get_tuples_fetched(x.oid),"
+    " pg_stat_get_blocks_fetched(x.oid) - pg_stat_get_blocks_hit(x.oid),"
+    " pg_stat_get_blocks_hit(x.oid)";
+constexpr std::size_t kNumbers = 6;
+// OFFSET: looked for table by table, and not all indexes for those of a thousand tables.
+constexpr std::string_view kJoins =
+    "LEFT JOIN LATERAL (SELECT c.oid, c.relname, c.relpages FROM pg_index i"
+    " JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = t.oid OFFSET 0) x ON true";
 
 struct IndexColumn {
   std::string_view metric;
-  int place;  // In the answer.
+  std::size_t number;
   std::string_view help;
   MetricType type = MetricType::kCounter;
 };
 
 constexpr IndexColumn kInfoColumns[] = {
-    {"pg_general_index_info_pg_relation_size", 4,
+    {"pg_general_index_info_pg_relation_size", 0,
      "Disk space used by the index, as of the last vacuum or analyze, in bytes",
      MetricType::kGauge},
-    {"pg_general_index_info_idx_scan", 5, "Number of index scans initiated on this index"},
-    {"pg_general_index_info_idx_tup_read", 6, "Number of index entries returned by scans"},
-    {"pg_general_index_info_idx_tup_fetch", 7,
+    {"pg_general_index_info_idx_scan", 1, "Number of index scans initiated on this index"},
+    {"pg_general_index_info_idx_tup_read", 2, "Number of index entries returned by scans"},
+    {"pg_general_index_info_idx_tup_fetch", 3,
      "Number of live table rows fetched by simple index scans"},
 };
 constexpr IndexColumn kIoColumns[] = {
-    {"pg_statio_user_indexes_idx_blks_read_total", 8, "Number of disk blocks read from this index"},
-    {"pg_statio_user_indexes_idx_blks_hit_total", 9, "Number of buffer hits in this index"},
+    {"pg_statio_user_indexes_idx_blks_read_total", 4, "Number of disk blocks read from this index"},
+    {"pg_statio_user_indexes_idx_blks_hit_total", 5, "Number of buffer hits in this index"},
 };
 
 Result<> CollectIndexes(SubjectRun& run, std::span<const IndexColumn> columns, bool with_database,
                         std::string_view collector) {
-  TOCSIN_ASSIGN_OR_RETURN(const Rows rows, run.Query(IndexesSql(run.server)));
-  std::vector<TopObjects::Object> objects;
-  for (int row = 0; row < rows.size(); ++row) {
-    TopObjects::Object object{
-        std::string(rows.Text(row, 0)), rows.Number(row, kFirstNumber).value_or(0), {}};
-    for (const IndexColumn& column : columns) {
-      if (column.type == MetricType::kCounter) {
-        object.counters.push_back(rows.Number(row, column.place).value_or(0));
-      }
-    }
-    objects.push_back(std::move(object));
+  RelationQuery query{"'r', 'm'", kMostTablesRead, kColumns, kJoins, 3, kNumbers, {}};
+  for (const IndexColumn& column : columns) {
+    if (column.type == MetricType::kCounter) query.counters.push_back(column.number);
   }
-  TopObjects& top = run.memory.objects;
-  const auto chosen =
-      top.Choose(objects, run.ObjectLimit(run.options.index_limit), run.context.clock.SteadyNow());
+  TOCSIN_ASSIGN_OR_RETURN(const auto indexes, ReadRelations(run, query, run.options.index_limit));
 
   constexpr std::string_view kLabels[] = {"datname", "schemaname", "relname", "indexrelname"};
   const std::size_t skipped = with_database ? 0 : 1;
+  const TopObjects& top = run.memory.objects;
   std::size_t counter = 0;
   for (const IndexColumn& column : columns) {
     const auto family = run.out.Declare(column.metric, column.help, column.type,
                                         Emitter::LabelValues(kLabels).subspan(skipped));
-    for (int row = 0; row < rows.size(); ++row) {
-      if (!chosen[static_cast<std::size_t>(row)]) continue;
-      const std::string_view values[] = {run.server.database, rows.Text(row, 1), rows.Text(row, 2),
-                                         rows.Text(row, 3)};
+    for (const Relation& index : indexes) {
+      const std::string_view values[] = {run.server.database, index.names[0], index.names[1],
+                                         index.names[2]};
+      const double value = index.numbers[column.number];
       run.out.Add(family, Emitter::LabelValues(values).subspan(skipped),
-                  rows.Number(row, column.place).value_or(0));
+                  std::isnan(value) ? 0 : value);
     }
     if (column.type != MetricType::kCounter || counter >= top.others().size()) continue;
     std::string name(column.metric.substr(column.metric.find("idx_")));

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
-#include "collectors/postgres/subject.h"
+#include <cmath>
+
+#include "collectors/postgres/relations.h"
 #include "collectors/postgres/table_sizes.h"
 #include "daemon/model/sample.h"
 
@@ -9,16 +11,12 @@ namespace {
 
 using model::MetricType;
 
-// Beyond these the smallest are not even counted among the others.
-constexpr int kMostTablesRead = 50'000;
+constexpr std::size_t kMostTablesRead = 50'000;
+constexpr std::size_t kFirstColumn = 1;  // Of the numbers: the first is the weight.
 
-// The statistics are read by their functions over the catalogue, not through the
-// views and size functions that open each relation: nothing here waits for, or
-// asks for, a lock on a user's table. All tables are read, for what those without
-// series of their own count is shown as a sum.
 struct TableColumn {
   std::string_view metric;
-  std::string_view sql;  // Over t (the table), i (its indexes), x (its toast table).
+  std::string_view sql;  // Over t (the table), i (its indexes), x (those of its TOAST table).
   std::string_view help;
   MetricType type = MetricType::kCounter;
 };
@@ -63,6 +61,11 @@ constexpr TableColumn kStatColumns[] = {
      "Number of times this table has been analyzed by the autovacuum daemon"},
 };
 
+constexpr std::string_view kStatJoins =
+    "LEFT JOIN LATERAL (SELECT sum(pg_stat_get_numscans(indexrelid)) AS scans,"
+    " sum(pg_stat_get_tuples_fetched(indexrelid)) AS fetched"
+    " FROM pg_index WHERE indrelid = t.oid) i ON true";
+
 constexpr TableColumn kIoColumns[] = {
     {"heap_{}_read", "pg_stat_get_blocks_fetched(t.oid) - pg_stat_get_blocks_hit(t.oid)",
      "Number of disk blocks read from this table"},
@@ -82,61 +85,31 @@ constexpr TableColumn kIoColumns[] = {
      "Number of buffer hits in this table's TOAST table indexes (if any)"},
 };
 
-constexpr int kFirstNumber = 7;  // Of the columns that TableSql asks for.
+constexpr std::string_view kIoJoins =
+    "LEFT JOIN LATERAL (SELECT sum(pg_stat_get_blocks_fetched(indexrelid)) AS blocks_fetched,"
+    " sum(pg_stat_get_blocks_hit(indexrelid)) AS blocks_hit"
+    " FROM pg_index WHERE indrelid = t.oid) i ON true"
+    " LEFT JOIN LATERAL (SELECT sum(pg_stat_get_blocks_fetched(indexrelid)) AS blocks_fetched,"
+    " sum(pg_stat_get_blocks_hit(indexrelid)) AS blocks_hit"
+    " FROM pg_index WHERE indrelid = t.reltoastrelid) x ON true";
 
-std::string TableSql(const ServerFacts& server, std::span<const TableColumn> columns,
-                     std::string_view kinds) {
-  std::string sql = fmt::format(
-      "WITH t AS MATERIALIZED (SELECT c.oid, n.nspname, c.relname, c.relpages, c.reltoastrelid"
-      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ({})"
-      " AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"
-      " ORDER BY c.relpages DESC, c.oid LIMIT {}),"
-      " i AS MATERIALIZED (SELECT x.indrelid,"
-      " sum(pg_stat_get_numscans(x.indexrelid)) AS scans,"
-      " sum(pg_stat_get_tuples_fetched(x.indexrelid)) AS fetched,"
-      " sum(pg_stat_get_blocks_fetched(x.indexrelid)) AS blocks_fetched,"
-      " sum(pg_stat_get_blocks_hit(x.indexrelid)) AS blocks_hit,"
-      " sum(greatest(c.relpages, 0)) AS pages, count({}) FROM pg_index x"
-      " JOIN pg_class c ON c.oid = x.indexrelid GROUP BY x.indrelid)"
-      " SELECT t.oid, current_database(), t.nspname, t.relname, t.relpages,"
-      " (greatest(t.relpages, 0) + coalesce(x.pages, 0)) * b.size, coalesce(i.pages, 0) * b.size",
-      kinds, kMostTablesRead, ForgetStatisticsSql(server, "x.indexrelid"));
-  for (const TableColumn& column : columns) sql.append(", ").append(column.sql);
-  sql += ", " + ForgetStatisticsSql(server, "t.oid");
-  sql +=
-      " FROM t LEFT JOIN i ON i.indrelid = t.oid LEFT JOIN (SELECT c.oid,"
-      " greatest(c.relpages, 0) + coalesce(i.pages, 0) AS pages, i.blocks_fetched, i.blocks_hit"
-      " FROM pg_class c LEFT JOIN i ON i.indrelid = c.oid WHERE c.relkind = 't') x"
-      " ON x.oid = t.reltoastrelid,"
-      " (SELECT current_setting('block_size')::bigint AS size) b";
-  return sql;
-}
-
-// What is shown of the tables: the rows of those chosen, and the sums of the others.
-struct Tables {
-  Rows rows;
-  std::vector<int> chosen;  // Rows.
-};
+using Tables = std::vector<Relation>;  // Names: the schema's, the table's.
 
 Result<Tables> ReadTables(SubjectRun& run, std::span<const TableColumn> columns,
-                          std::string_view kinds, std::string_view collector) {
-  TOCSIN_ASSIGN_OR_RETURN(Rows rows, run.Query(TableSql(run.server, columns, kinds)));
-  std::vector<TopObjects::Object> objects;
-  objects.reserve(static_cast<std::size_t>(rows.size()));
-  for (int row = 0; row < rows.size(); ++row) {
-    TopObjects::Object object{std::string(rows.Text(row, 0)), rows.Number(row, 4).value_or(0), {}};
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i].type != MetricType::kCounter) continue;
-      object.counters.push_back(rows.Number(row, kFirstNumber + static_cast<int>(i)).value_or(0));
-    }
-    objects.push_back(std::move(object));
+                          std::string_view joins, std::string_view kinds,
+                          std::string_view collector) {
+  RelationQuery query{kinds,
+                      kMostTablesRead,
+                      "t.oid, t.nspname, t.relname, t.relpages",
+                      joins,
+                      2,
+                      kFirstColumn + columns.size(),
+                      {}};
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    query.columns.append(", ").append(columns[i].sql);
+    if (columns[i].type == MetricType::kCounter) query.counters.push_back(kFirstColumn + i);
   }
-  const auto is_chosen = run.memory.objects.Choose(
-      objects, run.ObjectLimit(run.options.table_limit), run.context.clock.SteadyNow());
-  Tables tables{std::move(rows), {}};
-  for (int row = 0; row < tables.rows.size(); ++row) {
-    if (is_chosen[static_cast<std::size_t>(row)]) tables.chosen.push_back(row);
-  }
+  TOCSIN_ASSIGN_OR_RETURN(Tables tables, ReadRelations(run, query, run.options.table_limit));
   const auto left_out = run.out.Declare("tocsin_postgres_tables_left_out",
                                         "Tables without series of their own, because of the limit",
                                         MetricType::kGauge, {"datname", "collector"});
@@ -162,34 +135,35 @@ void ShowOthers(SubjectRun& run, std::span<const TableColumn> columns, std::stri
 
 // What a table cannot have (scans of indexes, without any) is 0, and was NaN in 0.11.
 void ShowColumn(SubjectRun& run, const Tables& tables, const TableColumn& column,
-                const std::string& name, int place) {
+                const std::string& name, std::size_t place) {
   const auto family =
       run.out.Declare(name, column.help, column.type, {"datname", "schemaname", "relname"});
   const double absent = run.options.names == Names::k011 ? model::NormalNaN() : 0;
-  for (const int row : tables.chosen) {
-    run.out.Add(family,
-                {tables.rows.Text(row, 1), tables.rows.Text(row, 2), tables.rows.Text(row, 3)},
-                tables.rows.Number(row, place).value_or(absent));
+  for (const Relation& table : tables) {
+    const double value = table.numbers[place];
+    run.out.Add(family, {run.server.database, table.names[0], table.names[1]},
+                std::isnan(value) ? absent : value);
   }
 }
 
-// As they are on the disk where that was read of late, else as the catalogue's page counts.
-void ShowSizes(SubjectRun& run, const Tables& tables) {
-  if (run.options.names == Names::k011) return;  // They came with 0.18; one sum with 0.14.
-  const Rows& rows = tables.rows;
+Result<> ShowSizes(SubjectRun& run, const Tables& tables) {
+  if (run.options.names == Names::k011) return {};  // They came with 0.18; one sum with 0.14.
   std::vector<std::string> oids;
-  for (const int row : tables.chosen) oids.emplace_back(rows.Text(row, 0));
-  RefreshTableSizes(run, oids);
+  for (const Relation& table : tables) oids.push_back(table.oid);
+  TOCSIN_ASSIGN_OR_RETURN(const TableSizes sizes, ReadTableSizes(run, oids));
   run.memory.oldest.clear();
+  for (const auto& [oid, size] : sizes) {
+    if (size.read_at) AddRead(run.memory.oldest, "table_sizes", *size.read_at);
+  }
 
-  struct Size {
+  struct Family {
     std::string_view name;
     std::string_view help;
     bool of_table;
     bool of_indexes;
     bool shown;
   };
-  const Size sizes[] = {
+  const Family families[] = {
       {"pg_stat_user_tables_table_size_bytes", "Total disk space used by this table, in bytes",
        true, false, run.HasNames(Names::k020)},
       {"pg_stat_user_tables_index_size_bytes",
@@ -198,19 +172,19 @@ void ShowSizes(SubjectRun& run, const Tables& tables) {
       {"pg_stat_user_tables_size_bytes",
        "Total disk space used by this table with its indexes, in bytes", true, true,
        run.HasNames(Names::k015)}};
-  for (const Size& size : sizes) {
-    if (!size.shown) continue;
-    const auto family = run.out.Declare(size.name, size.help, MetricType::kGauge,
+  for (const Family& one : families) {
+    if (!one.shown) continue;
+    const auto family = run.out.Declare(one.name, one.help, MetricType::kGauge,
                                         {"datname", "schemaname", "relname"});
-    for (const int row : tables.chosen) {
-      const auto exact = KnownTableSize(run, std::string(rows.Text(row, 0)));
-      if (exact) AddRead(run.memory.oldest, "table_sizes", exact->read_at);
-      const double table = exact ? exact->table : rows.Number(row, 5).value_or(0);
-      const double indexes = exact ? exact->indexes : rows.Number(row, 6).value_or(0);
-      run.out.Add(family, {rows.Text(row, 1), rows.Text(row, 2), rows.Text(row, 3)},
-                  (size.of_table ? table : 0) + (size.of_indexes ? indexes : 0));
+    for (const Relation& table : tables) {
+      const auto size = sizes.find(table.oid);
+      if (size == sizes.end()) continue;
+      run.out.Add(
+          family, {run.server.database, table.names[0], table.names[1]},
+          (one.of_table ? size->second.table : 0) + (one.of_indexes ? size->second.indexes : 0));
     }
   }
+  return {};
 }
 
 }  // namespace
@@ -219,26 +193,25 @@ Result<> CollectStatUserTables(SubjectRun& run) {
   if (!run.Shows(run.server.database)) return {};
   const std::string_view kinds = run.server.version >= 140'000 ? "'r', 'm', 'p'" : "'r', 'm'";
   TOCSIN_ASSIGN_OR_RETURN(const Tables tables,
-                          ReadTables(run, kStatColumns, kinds, "stat_user_tables"));
-  int place = kFirstNumber;
+                          ReadTables(run, kStatColumns, kStatJoins, kinds, "stat_user_tables"));
+  std::size_t place = kFirstColumn;
   for (const TableColumn& column : kStatColumns) {
     ShowColumn(run, tables, column, "pg_stat_user_tables_" + std::string(column.metric), place++);
   }
   ShowOthers(run, kStatColumns, "tables", {});
-  ShowSizes(run, tables);
-  return {};
+  return ShowSizes(run, tables);
 }
 
 Result<> CollectStatioUserTables(SubjectRun& run) {
   if (!run.Shows(run.server.database)) return {};
   TOCSIN_ASSIGN_OR_RETURN(const Tables tables,
-                          ReadTables(run, kIoColumns, "'r', 'm'", "statio_user_tables"));
+                          ReadTables(run, kIoColumns, kIoJoins, "'r', 'm'", "statio_user_tables"));
   // postgres_exporter says blocks, Debian's queries for 0.11 said blks.
   std::vector<std::string_view> words;
   if (run.options.names != Names::k011) words.push_back("blocks");
   if (run.HasNames(Names::k011)) words.push_back("blks");
   for (const auto word : words) {
-    int place = kFirstNumber;
+    std::size_t place = kFirstColumn;
     for (const TableColumn& column : kIoColumns) {
       ShowColumn(run, tables, column,
                  "pg_statio_user_tables_" + fmt::format(fmt::runtime(column.metric), word),

@@ -1,10 +1,6 @@
 // Tables: exact sizes without waiting for anybody's lock, and of ten thousand tables
 // the largest under their names, all others as a sum.
 
-#include <fmt/format.h>
-
-#include <fstream>
-
 #include "tests/integration/postgres/collector_fixture.h"
 
 namespace tocsin::testing {
@@ -31,17 +27,6 @@ class PostgresTablesTest : public PostgresServerTest {
     const auto rows = server_->Execute(sql);
     EXPECT_TRUE(rows.ok()) << rows.error().message;
     return rows.ok() && !rows->empty() ? std::stod(rows->at(0).at(0)) : -1;
-  }
-
-  // What only our kept connection's backend has in memory.
-  double KeptMegabytes() {
-    std::ifstream map(
-        fmt::format("/proc/{}/smaps_rollup",
-                    Ask("SELECT pid FROM pg_stat_activity WHERE application_name = 'tocsin'")));
-    for (std::string word; map >> word;) {
-      if (double kilobytes = 0; word == "Anonymous:" && map >> kilobytes) return kilobytes / 1000;
-    }
-    return -1;
   }
 };
 
@@ -138,22 +123,6 @@ TEST_F(PostgresTablesTest, OfTenThousandTheLargestHaveNamesAndTheOthersAreASum) 
   collection = target.Collect(seconds(10));
   EXPECT_EQ(collection.Value(kOthers), 7);
   EXPECT_EQ(collection.Value("tocsin_postgres_tables_left_out", tables), 10'001 - 50);
-}
-
-// A backend keeps what it looked up of each table, and the copies of its statistics.
-TEST_F(PostgresTablesTest, TheKeptBackendRemembersNoTables) {
-  Execute(
-      "DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE t%s (i int UNIQUE)', i);"
-      " END LOOP; END $$");
-  PostgresTarget target(Yaml(*server_, "collectors: { user_tables: { limit: 2000 } }\n"));
-  ASSERT_EQ(target.Collect().Count(kTableSize), 1002);
-  const double first = KeptMegabytes();
-  ASSERT_GT(first, 0);
-  for (int minute = 0; minute < 5; ++minute) {
-    target.Advance(kTableInterval);
-    ASSERT_EQ(target.Collect().Count(kTableSize), 1002);
-  }
-  EXPECT_LT(KeptMegabytes(), first + 1) << "of " << first;
 }
 
 }  // namespace

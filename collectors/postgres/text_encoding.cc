@@ -33,6 +33,10 @@ std::string IconvName(std::string_view name) {
 }
 
 iconv_t Open(std::string_view name) {
+  const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (name.empty() || !is_word) return nullptr;  // It would mean something else to iconv.
   const iconv_t converter = iconv_open("UTF-8", IconvName(name).c_str());
   return converter == reinterpret_cast<iconv_t>(-1) ? nullptr : converter;
 }
@@ -55,6 +59,8 @@ std::optional<std::string> TextEncoding::ToUtf8(std::string_view text) const {
   std::size_t left = in.size();
   std::size_t room = out.size();
   if (iconv(converter_, &from, &left, &to, &room) != 0) return std::nullopt;
+  // Some hold the last character back, in case the next one belongs to it.
+  if (iconv(converter_, nullptr, nullptr, &to, &room) != 0) return std::nullopt;
   out.resize(out.size() - room);
   return out;
 }

@@ -38,6 +38,11 @@ void ReadWeb(ConfigReader web, FileSystem& files, ApiConfig& config) {
     config.basic_auth_users.emplace_back(user, Secret(hash));
   }
   config.bearer_token = web.SecretValue("bearer_token", files);
+  for (const char* key : {"bearer_token", "bearer_token_file"}) {
+    if (config.bearer_token.empty() && web.Has(key)) {
+      web.Fail(key, "is empty: the API would be open to everybody");
+    }
+  }
   config.accept_remote_write = web.Bool("accept_remote_write", false);
   config.external_url = web.String("external_url");
   while (config.external_url.ends_with('/')) config.external_url.pop_back();

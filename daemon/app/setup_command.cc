@@ -64,12 +64,15 @@ Result<Secret> FindPassword(FileSystem& files, const std::string& path, bool& ma
   return password;
 }
 
-// An URL without the user and password in it.
+// An URL, or what is meant to be one, without the user and password in it.
 std::string WithoutUser(const std::string& url) {
-  const auto scheme = url.find("://");
+  constexpr std::string_view kSchemeEnd = "://";
+  const auto scheme = url.find(kSchemeEnd);
+  const std::size_t begin = scheme == url.npos ? 0 : scheme + kSchemeEnd.size();
   const auto at = url.rfind('@');
-  if (scheme == url.npos || at == url.npos || url.starts_with("unix://")) return url;
-  return url.substr(0, scheme + 3) + url.substr(at + 1);
+  const bool is_path = begin < url.size() && url[begin] == '/';
+  if (at == url.npos || at < begin || is_path) return url;
+  return url.substr(0, begin) + url.substr(at + 1);
 }
 
 // The target as the configuration has it, where `$` would begin a variable.

@@ -65,6 +65,7 @@ FileStatus StatusOf(const struct stat& status) {
   result.modified_at =
       FromUnixMillis(std::int64_t{status.st_mtim.tv_sec} * 1000 + status.st_mtim.tv_nsec / 1000000);
   result.is_directory = S_ISDIR(status.st_mode);
+  result.may_wait = !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
   result.owner = status.st_uid;
   return result;
 }

@@ -21,6 +21,7 @@ struct FileStatus {
   std::int64_t size_bytes = 0;
   WallTime modified_at{};
   bool is_directory = false;
+  bool may_wait = false;    // A pipe, a socket or a device: opening it may wait for somebody.
   std::uint32_t owner = 0;  // The user's number.
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/base/secret.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "daemon/base/file_system.h"
@@ -19,7 +20,18 @@ Result<std::string> ReadLine(const std::string& path, FileSystem& files) {
   if (line.find_first_of("\r\n") != line.npos) {
     return Error{ErrorCode::kInvalidArgument, path + ": holds more than one line"};
   }
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; };
+  if (std::any_of(line.begin(), line.end(), is_control)) {
+    return Error{ErrorCode::kInvalidArgument, path + ": holds control characters"};
+  }
   return std::string(line);
+}
+
+// Whoever renews waits for nobody: what was a pipe when it was first read stays as it was.
+Result<std::string> ReadAgain(const std::string& path, FileSystem& files) {
+  TOCSIN_ASSIGN_OR_RETURN(const FileStatus status, files.Status(path));
+  if (status.may_wait) return Error{ErrorCode::kInvalidArgument, path + ": is no regular file"};
+  return ReadLine(path, files);
 }
 
 }  // namespace
@@ -52,7 +64,7 @@ Result<Secret> Secret::FromFile(const std::string& path, FileSystem& files) {
 
 void Secret::Renew(FileSystem& files) {
   if (file_ == nullptr) return;
-  const auto line = ReadLine(file_->path, files);
+  const auto line = ReadAgain(file_->path, files);
   if (!file_->Take(line, value_)) return;
   if (line.ok()) {
     LogInfo("a credential's file can be read again", {{"file", file_->path}});

@@ -82,7 +82,7 @@ struct ParseOptions {
 };
 
 // More on one sample is an error: nobody means that, and each is compared with the others.
-inline constexpr std::size_t kMaxLabelsPerSample = 1'000;
+inline constexpr std::size_t kMaxLabelsPerSample = 256;
 
 struct ParseSummary {
   std::int64_t samples = 0;

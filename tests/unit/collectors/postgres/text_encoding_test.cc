@@ -22,6 +22,12 @@ TEST(TextEncodingTest, ReadsThePostgresNamesOfEncodings) {
       {"KOI8R", "\xd1", "\u044f"},
       {"ISO_8859_5", "\xef", "\u044f"},
       {"EUC_JP", "plain", "plain"},
+      // Whose last character the converter holds back.
+      {"WIN1258",
+       "\xd0"
+       "a",
+       "\u0110a"},
+      {"WIN1255", "\xe0\xf9", "\u05d0\u05e9"},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(TextEncoding(row.encoding).ToUtf8(row.bytes), row.utf8) << row.encoding;
@@ -32,7 +38,8 @@ TEST(TextEncodingTest, SaysNothingOfBytesThatAreNoText) {
   EXPECT_EQ(TextEncoding("EUC_JP").ToUtf8("odd\xff"), std::nullopt);
   EXPECT_EQ(TextEncoding("EUC_JP").ToUtf8("half\xc6"), std::nullopt);
   EXPECT_EQ(TextEncoding("WIN1252").ToUtf8("odd\x81"), std::nullopt);
-  for (const char* unknown : {"SQL_ASCII", "MULE_INTERNAL", "LATIN11", "LATIN", ""}) {
+  for (const char* unknown :
+       {"SQL_ASCII", "MULE_INTERNAL", "LATIN11", "LATIN", "", "UTF-8//IGNORE"}) {
     EXPECT_EQ(TextEncoding(unknown).ToUtf8("caf\xe9"), std::nullopt) << unknown;
   }
 }

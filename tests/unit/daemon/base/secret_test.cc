@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -44,12 +45,22 @@ TEST_F(SecretFileTest, BecomesWhatTheFileHoldsUnlessThatIsNone) {
   EXPECT_EQ(Renewed(secret), "before");
   Write("  after \r\n\n");
   EXPECT_EQ(Renewed(secret), "after");
-  for (const char* none : {"", " \n", "two\nlines\n"}) {
+  for (const std::string none : {"", " \n", "two\nlines\n", "half\x01"}) {
     Write(none);
     EXPECT_EQ(Renewed(secret), "after") << none;
   }
+  Write(std::string("nothing\0written", 15));
+  EXPECT_EQ(Renewed(secret), "after");
+  Write(std::string(100'000, 'x'));
+  EXPECT_EQ(Renewed(secret), "after") << "longer than any credential";
   std::filesystem::remove(path_);
   EXPECT_EQ(Renewed(secret), "after");
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_EQ(Renewed(secret), "after") << "nobody is waited for";
+  std::filesystem::remove(path_);
+  std::filesystem::create_directory(path_);
+  EXPECT_EQ(Renewed(secret), "after");
+  std::filesystem::remove(path_);
   Write("later");
   EXPECT_EQ(Renewed(secret), "later");
 

@@ -253,7 +253,8 @@ TEST(ExpositionParserTest, ALineOfLabelsWithoutEndEndsInAnError) {
     return page + "} 1\n";
   };
   EXPECT_EQ(ErrorOf(page_of(kMaxLabelsPerSample), {}), "no error");
-  EXPECT_EQ(ErrorOf(page_of(1'000'000), {}), "line 1: more than 1000 labels");
+  EXPECT_EQ(ErrorOf(page_of(1'000'000), {}),
+            "line 1: more than " + std::to_string(kMaxLabelsPerSample) + " labels");
 }
 
 // Real pages of the packaged exporters: what is read, written and read again is the same.

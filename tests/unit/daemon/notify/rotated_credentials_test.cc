@@ -139,11 +139,13 @@ TEST_F(RotatedCredentialTest, TheNewOneIsHiddenInWhatAPeerThrowsBack) {
 TEST_F(RotatedCredentialTest, AFileThatVanishedStopsNothing) {
   Write("slack.url", "http://slack.test/kept");
   World world(Config(Receiver("slack_configs: [{api_url_file: '" + File("slack.url") + "'}]")));
-  std::filesystem::remove(File("slack.url"));
   world.http->Answer("http://slack.test", {ScriptedAnswer::Status(200, "ok")});
   world.Fire(kDown);
   world.Run(seconds(1));
-  EXPECT_EQ(world.Messages("slack").size(), 1u);
+  std::filesystem::remove(File("slack.url"));
+  world.Fire({{"alertname", "Other"}});
+  world.Run(minutes(10));
+  EXPECT_EQ(world.Messages("slack").size(), 2u);
 }
 
 TEST_F(RotatedCredentialTest, TheHeartbeatsAddressIsReadAgain) {

@@ -45,7 +45,9 @@ Result<> PostgresCollector::Collect(const CollectContext& context, model::Metric
     for (SubjectTask& task : tasks_) {
       if (task.query() == nullptr) ShowTask(task, now, batch);
     }
-    for (const int pid : tour_.Visitors()) log_.Ignore(pid);
+    if (options_.log.enabled) {
+      for (const int pid : tour_.Visitors()) log_.Ignore(pid);
+    }
     log_.Collect(context, connection_, server_, batch);
     ReportServer(batch);
     // Last: no name that a query of the user's takes is one of ours.

@@ -35,7 +35,8 @@ constexpr int kMillisToEnd = 100;
 constexpr int kMostLastWords = 3;
 
 // For the statements behind it, in a script or a transaction.
-constexpr std::string_view kBytesSql = "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true); ";
+constexpr std::string_view kBytesSql =
+    "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true); ";
 
 // No text of the server's encoding, or none that UTF-8 has.
 bool RefusesText(std::string_view sqlstate) { return sqlstate == "22021" || sqlstate == "22P05"; }

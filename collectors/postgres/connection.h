@@ -65,7 +65,7 @@ class Connection {
   ServerAddress server() const;         // The one of the target's servers that was reached.
   void Close();
   // Closes it, and waits until its backend has ended too, so that the next one does not find it
-  // still there. Of one that does not end no longer than a tenth of a second.
+  // still there. Of one that does not end no longer than a third of a second.
   void Leave();
 
  private:

@@ -215,6 +215,7 @@ std::optional<HungBackend> DatabaseTour::VisitOne(Stop& stop, const CollectConte
     auto outcome = task.Run(session, context, unused);
     if (!visitor.connection().lost()) continue;
     // A subject may be content with what it had read before.
+    if (outcome.ok()) outcome = visitor.failure();
     if (outcome.ok()) outcome = Error{ErrorCode::kDeadlineExceeded, "the connection was lost"};
     return end(outcome, task.name());
   }

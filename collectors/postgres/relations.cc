@@ -59,11 +59,14 @@ Result<> ReadTables(SubjectRun& run, const RelationQuery& query,
       after = rows.Text(row, 0);
       ++found;
     }
-    take(rows);
     run.memory.tables = std::max(run.memory.tables, tables + found);
-    if (tables > Connection::kMostRows) {
-      return Error{ErrorCode::kResourceExhausted, "there are too many tables"};
+    if (tables + found > 2 * query.most_tables) {  // The next run knows, and asks for the largest.
+      return Error{ErrorCode::kResourceExhausted,
+                   fmt::format("there are more than {} tables: the largest of them are read at"
+                               " the next run",
+                               2 * query.most_tables)};
     }
+    take(rows);
   }
   run.memory.tables = tables;
   return {};

@@ -14,10 +14,13 @@ constexpr int kVersionWithSnapshots = 150'000;
 // A database in SQL_ASCII holds any bytes: asked for UTF-8, the server converts nothing and
 // refuses every answer with bytes that are none. We take them as they are; whoever shows
 // them mends them.
+// The search path by itself: until it is set, the owner of a database says what a name means
+// there, and who asks may see more than he does.
 std::string LimitsSql(Millis statement_timeout, int version) {
   std::string sql = fmt::format(
-      "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),"
-      " set_config('statement_timeout', '{}', false), set_config('lock_timeout', '{}', false),"
+      "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false);"
+      " SELECT set_config('statement_timeout', '{}', false), set_config('lock_timeout', '{}', "
+      "false),"
       " set_config('max_parallel_workers_per_gather', '0', false),"
       " set_config('client_encoding', CASE current_setting('server_encoding')"
       "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)",

@@ -50,14 +50,22 @@ Result<ServerFacts> Visitor::Enter() {
 
 Result<> Visitor::MakeRoom(std::size_t bytes) {
   if (remembered_ > 0 && remembered_ + bytes > kMostRemembered) {
-    connection_.Leave();
-    pid_ = 0;
-    if (LockedDatabases(kept_).contains(database_)) {
-      return Error{ErrorCode::kUnavailable, "somebody has locked the database meanwhile"};
-    }
-    TOCSIN_RETURN_IF_ERROR(Enter());
+    failure_ = ComeBack();
+    TOCSIN_RETURN_IF_ERROR(failure_);
   }
   remembered_ += bytes;
+  return {};
+}
+
+Result<> Visitor::ComeBack() {
+  connection_.Leave();
+  pid_ = 0;
+  const auto locked = LockedDatabases(kept_);
+  if (kept_.lost()) return Error{ErrorCode::kUnavailable, "the kept connection was lost"};
+  if (locked.contains(database_)) {
+    return Error{ErrorCode::kUnavailable, "somebody has locked the database meanwhile"};
+  }
+  TOCSIN_RETURN_IF_ERROR(Enter());
   return {};
 }
 

@@ -30,8 +30,9 @@ class Visitor {
   // Errors: as Connection::Begin and Query, with the connection lost.
   Result<ServerFacts> Enter();
   // Before the backend remembers so many bytes more. Errors: as Enter(); kUnavailable if the
-  // database is locked.
+  // database is locked. They are failure() from then on.
   Result<> MakeRoom(std::size_t bytes);
+  const Result<>& failure() const { return failure_; }
   void Leave() { connection_.Leave(); }
 
   Connection& connection() { return connection_; }
@@ -40,6 +41,8 @@ class Visitor {
   const std::vector<int>& pids() const { return pids_; }  // All that it had.
 
  private:
+  Result<> ComeBack();
+
   const CollectContext& context_;
   Connection& kept_;
   const ServerFacts& server_;
@@ -47,6 +50,7 @@ class Visitor {
   const Millis statement_timeout_;
   Connection connection_;
   std::size_t remembered_ = 0;  // Bytes.
+  Result<> failure_;
   int pid_ = 0;
   std::vector<int> pids_;
 };

@@ -67,7 +67,7 @@ class Database {
     Durability durability = Durability::kEveryCommit;
     std::string vfs;  // Empty: the default.
     int busy_timeout_ms = 10'000;
-    int cache_kib = 512;
+    int cache_kib = 128;
     // Reads the whole file once; off for large files whose owner checks what it reads.
     bool quick_check = true;
     // Set: no commit of this connection waits for a checkpoint. It is called after each one

@@ -7,7 +7,7 @@
 namespace tocsin::store {
 namespace {
 
-constexpr int kCacheKib = 512;
+constexpr int kCacheKib = 256;
 
 // Chunks lie in the order they were saved, so that saving appends and retention
 // deletes from the front; the index finds a series' chunks by time.

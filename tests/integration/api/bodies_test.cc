@@ -201,14 +201,8 @@ std::string Ask(const std::string& method, const std::string& target,
 }
 
 TEST_F(BodiesTest, WhatThePathNamesNoFormRenames) {
-  const std::string answer =
-      Talk(Ask("DELETE", "/api/v2/silence/11111111-1111-1111-1111-111111111111",
-               "id=22222222-2222-2222-2222-222222222222"));
-  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 404"));
-  EXPECT_THAT(answer, HasSubstr("11111111-"));
-  EXPECT_THAT(answer, Not(HasSubstr("22222222-")));
-  EXPECT_THAT(Talk(Ask("POST", "/api/v1/label/job/values", "name=other")),
-              HasSubstr("HTTP/1.1 405"));
+  EXPECT_THAT(Talk(Ask("DELETE", "/api/v2/silence/path", "id=form")),
+              HasSubstr("must be of type uuid: \\\"path\\\""));
 }
 
 TEST_F(BodiesTest, APageOfOursIsNotAnsweredWithoutTheParameterThatCannotBeRead) {

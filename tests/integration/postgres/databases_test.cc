@@ -57,6 +57,28 @@ TEST_F(PostgresDatabasesTest, TablesOfEveryDatabaseAreShown) {
       collection.Value("tocsin_postgres_database_up", {{"datname", "template1"}}).has_value());
 }
 
+// The owner of a database sets the search path of whoever comes, and the watcher sees more
+// than he does.
+TEST_F(PostgresDatabasesTest, ItsOwnerCannotHaveHisFunctionsRunInOurName) {
+  Execute(
+      "CREATE SCHEMA evil; CREATE TABLE evil.calls (what text);"
+      "CREATE FUNCTION evil.note(what text) RETURNS text LANGUAGE plpgsql AS"
+      " $$BEGIN INSERT INTO evil.calls VALUES (what); RETURN what; END$$;"
+      "CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS"
+      " $$SELECT evil.note('set_config')$$;"
+      "CREATE FUNCTION evil.current_setting(text) RETURNS text LANGUAGE sql AS"
+      " $$SELECT evil.note('current_setting')$$;"
+      "ALTER DATABASE shop SET search_path = evil, pg_catalog",
+      "shop");
+  PostgresTarget target(Yaml(*server_));
+  ASSERT_TRUE(target.Collect().outcome.ok());
+  const auto calls = server_->Execute("SELECT what FROM evil.calls", "shop");
+  ASSERT_TRUE(calls.ok()) << calls.error().message;
+  EXPECT_TRUE(calls->empty()) << calls->at(0).at(0);
+  const auto collection = target.Collect();
+  EXPECT_EQ(collection.Value(kInserted, kBookings), 100);
+}
+
 // The first subject that looks at the locks of this database sleeps within its query.
 TEST_F(PostgresDatabasesTest, ASubjectWhoseBackendHangsWaitsForItAndHoldsUpNoOther) {
   Execute(

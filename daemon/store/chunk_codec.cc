@@ -9,6 +9,7 @@
 
 #include "daemon/base/check.h"
 #include "daemon/store/bit_column.h"
+#include "daemon/store/decimals.h"
 #include "daemon/store/varint.h"
 
 namespace tocsin::store {
@@ -40,73 +41,9 @@ struct ValuesHead {
   }
 };
 
-constexpr std::array<double, 13> kPowersOfTen = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
-                                                 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
-constexpr int kMaxExponent = static_cast<int>(kPowersOfTen.size()) - 1;
-constexpr double kMaxInteger = 9007199254740992.0;  // 2^53: doubles hold each integer below.
-constexpr std::size_t kSamplesPerPatch = 8;         // More patches than this: not decimals.
 constexpr std::size_t kPatchBytes = 1 + sizeof(double);
 
 using Integers = std::array<std::int64_t, kMaxChunkSamples>;
-
-// The integer that reads back as `value` when divided by 10^exponent. Rounding is
-// plain: a wrong neighbour does not read back.
-bool DecimalOf(double value, int exponent, std::int64_t& integer) {
-  const double power = kPowersOfTen[static_cast<std::size_t>(exponent)];
-  const double scaled = value * power;
-  if (!(std::fabs(scaled) < kMaxInteger)) return false;
-  integer = static_cast<std::int64_t>(exponent == 0 ? scaled : scaled + std::copysign(0.5, scaled));
-  const double whole = static_cast<double>(integer);
-  const double back = exponent == 0 ? whole : whole / power;
-  return std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(value);
-}
-
-struct Decimals {
-  int exponent = 0;
-  Integers integers;
-  std::size_t patch_count = 0;
-  std::array<std::uint8_t, kMaxChunkSamples / kSamplesPerPatch + 1> patched;
-};
-
-// Raises the exponent until value fits; it may need several.
-bool RaiseExponent(double value, int& exponent) {
-  std::int64_t unused = 0;
-  for (int raised = exponent + 1; raised <= kMaxExponent; ++raised) {
-    if (!DecimalOf(value, raised, unused)) continue;
-    exponent = raised;
-    return true;
-  }
-  return false;
-}
-
-// One pass with the exponent as it is; false if it was raised (start over) or
-// there are too many patches (not decimals: `hopeless`).
-bool TryDecimals(const double* values, std::size_t count, Decimals& out, bool& hopeless) {
-  const std::size_t patch_limit = count / kSamplesPerPatch + 1;
-  out.patch_count = 0;
-  std::int64_t before = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!DecimalOf(values[i], out.exponent, out.integers[i])) {
-      if (std::isfinite(values[i]) && RaiseExponent(values[i], out.exponent)) return false;
-      if (out.patch_count == patch_limit) {
-        hopeless = true;
-        return false;
-      }
-      out.patched[out.patch_count++] = static_cast<std::uint8_t>(i);
-      out.integers[i] = before;
-    }
-    before = out.integers[i];
-  }
-  return true;
-}
-
-bool ToDecimals(const double* values, std::size_t count, Decimals& out) {
-  bool hopeless = false;
-  while (!hopeless) {  // At most kMaxExponent + 1 times: the exponent only grows.
-    if (TryDecimals(values, count, out, hopeless)) return true;
-  }
-  return false;
-}
 
 void PutDecimals(const double* values, std::size_t count, const Decimals& decimals, Effort effort,
                  std::string& out) {

@@ -24,6 +24,9 @@ using testing::PostgresServer;
 constexpr int kTables = 10'000;
 constexpr seconds kInterval{15};                        // The default.
 constexpr std::chrono::milliseconds kBackendCheck{50};  // Some live for a moment only.
+// A tenth of the 105 MB that postgres_exporter's was measured to have, pages that it shares
+// with others among them; here only what is its own is counted, of both.
+constexpr double kMostBackendMegabytes = 10.5;
 // What postgres_exporter 0.11.1 does not do unless told to.
 constexpr const char* kWithoutTables =
     "collectors: { user_tables: off, general_index_info: off, sequences: off }";
@@ -107,8 +110,9 @@ Result<std::vector<Row>> MeasurePostgresCost(const Effort& effort) {
     TOCSIN_ASSIGN_OR_RETURN(const double tocsin, ours[i].MillisPerPoll());
     rows.push_back(Ratio(works[i].first, "ms", exporter, tocsin, works[i].second));
   }
-  rows.push_back(Ratio("  memory of its backend, table subjects on", "MB",
-                       theirs[2].backend_megabytes, ours[2].backend_megabytes, 10));
+  rows.push_back({"  memory of its backend, table subjects on", "MB", theirs[2].backend_megabytes,
+                  ours[2].backend_megabytes, fmt::format("at most {}", kMostBackendMegabytes),
+                  ours[2].backend_megabytes <= kMostBackendMegabytes});
   return rows;
 }
 

@@ -19,9 +19,8 @@ constexpr int kVersionWithSnapshots = 150'000;
 std::string LimitsSql(Millis statement_timeout, int version) {
   std::string sql = fmt::format(
       "SELECT pg_catalog.set_config('search_path', 'pg_catalog', false);"
-      " SELECT pg_catalog.set_config('statement_timeout', '{}', false), set_config('lock_timeout', "
-      "'{}', "
-      "false),"
+      " SELECT pg_catalog.set_config('statement_timeout', '{}', false),"
+      " set_config('lock_timeout', '{}', false),"
       " set_config('max_parallel_workers_per_gather', '0', false),"
       " set_config('client_encoding', CASE current_setting('server_encoding')"
       "  WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)",

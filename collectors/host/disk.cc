@@ -6,6 +6,7 @@
 
 #include "collectors/host/proc_text.h"
 #include "collectors/host/subjects.h"
+#include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::collectors::host {
@@ -109,7 +110,6 @@ void AddInfo(std::string_view device, std::string_view major, std::string_view m
   }
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 
 // Partitions of hd, sd, vd and xvd disks and of NVMe ones; ram, loop and floppy

@@ -21,8 +21,8 @@ struct RelationQuery {
   std::string columns;
   std::string_view joins;
   std::size_t names = 0;
-  std::size_t numbers = 0;            // The first is the weight.
-  std::vector<std::size_t> counters;  // Which of the numbers are.
+  std::size_t numbers = 0;              // The first is the weight.
+  std::vector<std::size_t> counters{};  // Which of the numbers are.
 };
 
 struct Relation {
@@ -32,7 +32,8 @@ struct Relation {
 };
 
 // The relations that have series of their own, at most `limit`; all others are counted among
-// run.memory.objects' others. Errors: as SubjectRun::Query; then nothing is counted.
+// run.memory.objects' others. Errors: as SubjectRun::Query, and kResourceExhausted at the first
+// run over more than twice query.most_tables; then nothing is counted.
 Result<std::vector<Relation>> ReadRelations(SubjectRun& run, const RelationQuery& query, int limit);
 
 }  // namespace tocsin::collectors::postgres

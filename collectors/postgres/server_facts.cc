@@ -7,7 +7,6 @@ namespace {
 
 // Nothing we read is worth waiting for somebody's lock.
 constexpr Millis kLockTimeout{100};
-constexpr int kVersionWithSnapshots = 150'000;
 
 // set_config and not the start-up packet's options: PgBouncer refuses those, and
 // pg_settings keeps showing the server's own values as reset_val.
@@ -27,7 +26,7 @@ std::string LimitsSql(Millis statement_timeout, int version) {
       statement_timeout.count(), kLockTimeout.count());
   if (version >= 110'000) sql += ", set_config('jit', 'off', false)";
   if (version >= 140'000) sql += ", set_config('idle_session_timeout', '0', false)";
-  if (version >= kVersionWithSnapshots) {
+  if (version >= ServerFacts::kVersionThatSharesStatistics) {
     // All numbers of an object are of one moment, and no other object is read for them.
     sql += ", set_config('stats_fetch_consistency', 'cache', false)";
   }

@@ -28,7 +28,8 @@ struct ServerFacts {
   std::set<std::string, std::less<>> columns;
   bool Has(std::string_view what) const { return columns.contains(what); }
   // Whether statistics are in memory that all backends share, as from 15 on.
-  bool SharesStatistics() const { return version >= 150'000; }
+  static constexpr int kVersionThatSharesStatistics = 150'000;
+  bool SharesStatistics() const { return version >= kVersionThatSharesStatistics; }
 };
 
 // Sets the limits of a new connection (lock_timeout, statement_timeout, no JIT, an

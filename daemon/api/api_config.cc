@@ -39,7 +39,7 @@ void ReadWeb(ConfigReader web, FileSystem& files, ApiConfig& config) {
   }
   config.bearer_token = web.SecretValue("bearer_token", files);
   for (const char* key : {"bearer_token", "bearer_token_file"}) {
-    if (config.bearer_token.empty() && web.Has(key)) {
+    if (web.Has(key) && web.Node(key).scalar().empty()) {
       web.Fail(key, "is empty: the API would be open to everybody");
     }
   }

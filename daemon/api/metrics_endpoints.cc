@@ -62,9 +62,6 @@ void AppendFederated(const model::Labels& labels, const model::Sample& sample, s
 }  // namespace
 
 Response AnswerFederate(const Context& context, const Request& request) {
-  if (!request.form_error.empty()) {
-    return PlainError(400, "error parsing form values: " + request.form_error);
-  }
   std::vector<std::vector<model::Matcher>> selectors;
   for (const std::string& text : request.Params("match[]")) {
     auto matchers = promql::ParseSelector(text);

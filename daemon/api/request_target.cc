@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+
+#include "daemon/base/ascii.h"
+#include "daemon/formats/html_text.h"
 
 namespace tocsin::api {
 
-std::string CleanTarget(std::string_view target) {
+std::optional<std::string> CleanTarget(std::string_view target) {
   const std::size_t end = std::min(target.find('?'), target.size());
   std::string_view rest = target.substr(0, end);
   const bool clean = rest.find("//") == rest.npos && rest.find("/.") == rest.npos;
-  if (clean || !rest.starts_with('/')) return std::string(target);
+  if (clean || !rest.starts_with('/')) return std::nullopt;
   const bool folder = rest.ends_with('/');
   std::string path;
   while (!rest.empty()) {
@@ -26,7 +28,9 @@ std::string CleanTarget(std::string_view target) {
     }
   }
   if (folder || path.empty()) path += '/';
-  return path + std::string(target.substr(end));
+  path += target.substr(end);
+  if (path == target) return std::nullopt;
+  return path;
 }
 
 std::string Escaped(std::string_view target) {
@@ -44,9 +48,7 @@ std::string Escaped(std::string_view target) {
 bool HasBrokenEscape(std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
   for (std::size_t at = 0; (at = path.find('%', at)) != path.npos; ++at) {
-    const auto is_hex = [&](std::size_t i) {
-      return i < path.size() && std::isxdigit(static_cast<unsigned char>(path[i])) != 0;
-    };
+    const auto is_hex = [&](std::size_t i) { return i < path.size() && IsHexDigit(path[i]); };
     if (!is_hex(at + 1) || !is_hex(at + 2)) return true;
   }
   return false;
@@ -56,18 +58,7 @@ Response Moved(const std::string& method, const std::string& to) {
   Response response{301, "", "", {{"Location", to}}};
   if (method != "GET" && method != "HEAD") return response;
   response.content_type = "text/html; charset=utf-8";
-  std::string escaped;
-  for (const char c : to) {
-    switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&#34;"; break;
-      case '\'': escaped += "&#39;"; break;
-      default: escaped += c;
-    }
-  }
-  response.body = "<a href=\"" + escaped + "\">Moved Permanently</a>.\n\n";
+  response.body = "<a href=\"" + formats::EscapeHtml(to) + "\">Moved Permanently</a>.\n\n";
   return response;
 }
 

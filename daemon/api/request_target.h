@@ -2,6 +2,7 @@
 
 // What a request asks for, as it stands in its first line: path and query. Pure functions.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,9 +10,9 @@
 
 namespace tocsin::api {
 
-// The target without empty segments, "." and "..", as Go's ServeMux redirects; as it is if
-// it is no path.
-std::string CleanTarget(std::string_view target);
+// The target without empty segments, "." and "..", as Go's ServeMux redirects; nothing if
+// it has none, or is no path.
+std::optional<std::string> CleanTarget(std::string_view target);
 
 // Without the bytes that browsers read as others: a backslash is a slash to them, and of a
 // tab they know nothing.

@@ -24,20 +24,16 @@ struct ConfigNode::Rep {
 };
 
 std::string QuotedYaml(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
       case '\n': out += "\\n"; break;
       case '\t': out += "\\t"; break;
       default:
-        if (byte < 0x20) {
-          out += "\\x";
-          out += kHex[byte >> 4];
-          out += kHex[byte & 15];
+        if (c >= 0 && c < ' ') {
+          out += "\\x" + HexText({&c, 1});
         } else {
           out += c;
         }

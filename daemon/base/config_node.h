@@ -125,8 +125,8 @@ class ConfigReader {
   int Choice(std::string_view key, std::initializer_list<std::string_view> words, int fallback);
 
   // The value of `key`, or the line in the file that `key`_file names (as Path; without the
-  // space around it). Both at once is an error, and neither is an empty one. The file is
-  // read here, on every load, and by Secret::Renew().
+  // space around it). Both at once is an error; an empty one counts as none. The file is read
+  // here, on every load, and by Secret::Renew().
   Secret SecretValue(std::string_view key, FileSystem& files);
 
   // The value as a node, marked as known; null if absent.

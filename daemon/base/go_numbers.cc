@@ -6,24 +6,18 @@
 #include <limits>
 #include <string>
 
+#include "daemon/base/ascii.h"
+
 namespace tocsin {
 namespace {
 
 Error InvalidSyntax() { return Error{ErrorCode::kInvalidArgument, "invalid syntax"}; }
 Error OutOfRange() { return Error{ErrorCode::kInvalidArgument, "value out of range"}; }
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsHexDigit(char c) { return IsDigit(c) || (Lower(c) >= 'a' && Lower(c) <= 'f'); }
 bool IsSign(char c) { return c == '+' || c == '-'; }
 
-bool EqualsIgnoringCase(std::string_view text, std::string_view lower_case) {
-  return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                    [](char a, char b) { return Lower(a) == b; });
-}
-
 bool HasPrefix(std::string_view digits, std::string_view letters) {
-  return digits.size() >= 2 && digits[0] == '0' && letters.find(Lower(digits[1])) != letters.npos;
+  return digits.size() >= 2 && digits[0] == '0' && letters.find(ToLower(digits[1])) != letters.npos;
 }
 
 // Go's rule: only between digits, or between a prefix such as "0x" and a digit.
@@ -86,10 +80,10 @@ Result<double> ParseGoFloat(std::string_view text) {
   const bool with_sign = !text.empty() && IsSign(text[0]);
   const double sign = text.starts_with('-') ? -1 : 1;
   const std::string_view number = text.substr(with_sign ? 1 : 0);
-  if (EqualsIgnoringCase(number, "inf") || EqualsIgnoringCase(number, "infinity")) {
+  if (EqualIgnoringCase(number, "inf") || EqualIgnoringCase(number, "infinity")) {
     return sign * std::numeric_limits<double>::infinity();
   }
-  if (EqualsIgnoringCase(text, "nan")) return std::numeric_limits<double>::quiet_NaN();
+  if (EqualIgnoringCase(text, "nan")) return std::numeric_limits<double>::quiet_NaN();
   if (!UnderscoresSeparateDigits(number)) return InvalidSyntax();
   const bool hex = HasPrefix(number, "x");
   TOCSIN_ASSIGN_OR_RETURN(const double value,
@@ -104,7 +98,7 @@ Result<std::int64_t> ParseGoInt(std::string_view text) {
   int base = 10;
   std::string digits = WithoutUnderscores(number);
   if (digits.size() >= 3 && HasPrefix(digits, "box")) {
-    const char letter = Lower(digits[1]);
+    const char letter = ToLower(digits[1]);
     base = letter == 'b' ? 2 : letter == 'o' ? 8 : 16;
     digits.erase(0, 2);
   } else if (digits.size() >= 2 && digits[0] == '0') {

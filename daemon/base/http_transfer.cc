@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/check.h"
 #include "daemon/base/http_transfer_state.h"
 #include "daemon/base/tls.h"
@@ -38,13 +39,6 @@ HttpPlace PlaceOf(CURLU* url) {
 }
 
 }  // namespace
-
-bool EqualIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; };
-           return lower(x) == lower(y);
-         });
-}
 
 void CurlUrlDeleter::operator()(Curl_URL* url) const { curl_url_cleanup(url); }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/check.h"
 #include "daemon/base/http_transfer_state.h"
 

@@ -39,8 +39,6 @@ using CurlUrl = std::unique_ptr<Curl_URL, CurlUrlDeleter>;
 // One part (a CURLUPART) of a URL; empty if it has none.
 std::string UrlPart(Curl_URL* url, int part, unsigned flags = 0);
 
-bool EqualIgnoringCase(std::string_view a, std::string_view b);
-
 struct HttpTransfer::State {
   State(HttpRequest request_in, SteadyTime started_at_in, SteadyTime deadline_in,
         std::string user_agent_in);

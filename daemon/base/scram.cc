@@ -85,18 +85,11 @@ bool ScramMatches(std::string_view verifier, const Secret& password) {
 
 bool Md5Matches(std::string_view stored, std::string_view user, const Secret& password) {
   const std::string text = password.Reveal() + std::string(user);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  std::array<char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) != 1) {
-    return false;
-  }
-  std::string expected = "md5";
-  for (unsigned int i = 0; i < size; ++i) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    expected += kHex[digest[i] >> 4];
-    expected += kHex[digest[i] & 15];
-  }
-  return stored == expected;
+  return EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()),
+                    &size, EVP_md5(), nullptr) == 1 &&
+         stored == "md5" + HexText({digest.data(), size});
 }
 
 Result<Secret> GeneratePassword() {

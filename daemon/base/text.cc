@@ -1,7 +1,6 @@
 #include "daemon/base/text.h"
 
 #include <arpa/inet.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -10,8 +9,6 @@
 #include <cstdio>
 #include <limits>
 #include <vector>
-
-#include "daemon/base/check.h"
 
 namespace tocsin {
 namespace {
@@ -358,30 +355,6 @@ std::string TruncateRunes(std::string_view text, std::size_t limit) {
     ++runes;
   }
   return std::string(text);
-}
-
-std::string Sha256Hex(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  TOCSIN_CHECK(
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out;
-  for (unsigned int i = 0; i < size; ++i) {
-    out += kHex[digest[i] >> 4];
-    out += kHex[digest[i] & 15];
-  }
-  return out;
-}
-
-std::uint64_t Md5Low64(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  TOCSIN_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) ==
-               1);
-  std::uint64_t number = 0;
-  for (std::size_t i = 8; i < 16; ++i) number = number << 8 | digest[i];
-  return number;
 }
 
 bool IsIpAddress(const std::string& host) {

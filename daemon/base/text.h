@@ -54,6 +54,8 @@ std::string ValidUtf8(std::string_view text);
 std::string TruncateRunes(std::string_view text, std::size_t limit);
 
 // Lower-case hex SHA-256 of `bytes`.
+// Two lower-case digits a byte.
+std::string HexText(std::string_view bytes);
 std::string Sha256Hex(std::string_view bytes);
 
 // The last 8 bytes of the MD5 of `bytes`, big-endian: what relabelling's hashmod counts by.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/formats/go_template_printf.h"
+#include "daemon/formats/html_text.h"
 #include "daemon/formats/template_functions.h"
 
 namespace tocsin::formats {
@@ -183,21 +184,7 @@ std::string Plain(Args args) {
   return GoSprint(args);
 }
 
-Result<GoValue> Html(Args args) {
-  std::string out;
-  for (const char c : Plain(args)) {
-    switch (c) {
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '\0': out += "\xEF\xBF\xBD"; break;
-      default: out += c;
-    }
-  }
-  return GoValue::String(std::move(out));
-}
+Result<GoValue> Html(Args args) { return GoValue::String(EscapeHtml(Plain(args))); }
 
 Result<GoValue> JavaScript(Args args) {
   constexpr std::string_view kAsCode = "<>&=";

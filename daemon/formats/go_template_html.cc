@@ -3,22 +3,19 @@
 #include <algorithm>
 #include <cctype>
 
+#include "daemon/formats/html_text.h"
+
 namespace tocsin::formats {
 namespace {
 
+// A value that is put in place by itself: some charsets are told by a "+".
 std::string Escaped(std::string_view text) {
   std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '\0': out += "\uFFFD"; break;
-      case '"': out += "&#34;"; break;
-      case '&': out += "&amp;"; break;
-      case '\'': out += "&#39;"; break;
-      case '+': out += "&#43;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
+  for (const char c : EscapeHtml(text)) {
+    if (c == '+') {
+      out += "&#43;";
+    } else {
+      out += c;
     }
   }
   return out;

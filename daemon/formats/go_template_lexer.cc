@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/base/ascii.h"
 #include "daemon/formats/go_template_printf.h"
 
 namespace tocsin::formats {
@@ -27,7 +28,6 @@ constexpr std::array<std::pair<std::string_view, GoToken>, 10> kKeywords = {{
 }};
 
 bool IsSpace(char c) { return kSpaces.find(c) != std::string_view::npos; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 // Letters beyond ASCII count as letters, as in Go.
 bool IsAlphaNumeric(char c) {
   return c == '_' || IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

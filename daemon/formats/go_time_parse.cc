@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "daemon/base/ascii.h"
 #include "daemon/base/text.h"
 #include "daemon/formats/go_template_printf.h"
 #include "daemon/formats/go_template_time.h"
@@ -14,8 +15,6 @@
 
 namespace tocsin::formats {
 namespace {
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // What a text said, as far as it was read.
 struct Parts {

@@ -12,6 +12,7 @@ namespace tocsin::promql {
 namespace {
 
 constexpr int kEndOfText = -1;
+constexpr std::size_t kUsualTokens = 16;
 
 bool IsSpace(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(int c) { return c >= '0' && c <= '9'; }
@@ -31,6 +32,7 @@ class Lexer {
   explicit Lexer(std::string_view text) : text_(text) {}
 
   std::vector<Token> Run() {
+    tokens_.reserve(kUsualTokens);
     while (!done_) {
       start_ = position_;
       if (at_duration_) {

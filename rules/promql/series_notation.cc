@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "daemon/base/ascii.h"
 #include "daemon/model/sample.h"
 #include "rules/promql/lexer.h"
 #include "rules/promql/parser.h"
@@ -15,7 +16,6 @@ namespace tocsin::promql {
 namespace {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAlpha(char c) { return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // Where the metric ends: behind its name, or behind the braces that follow at once.

@@ -48,7 +48,12 @@ constexpr IndexColumn kIoColumns[] = {
 
 Result<> CollectIndexes(SubjectRun& run, std::span<const IndexColumn> columns, bool with_database,
                         std::string_view collector) {
-  RelationQuery query{"'r', 'm'", kMostTablesRead, kColumns, kJoins, 3, kNumbers, {}};
+  RelationQuery query{.kinds = "'r', 'm'",
+                      .most_tables = kMostTablesRead,
+                      .columns = std::string(kColumns),
+                      .joins = kJoins,
+                      .names = 3,
+                      .numbers = kNumbers};
   for (const IndexColumn& column : columns) {
     if (column.type == MetricType::kCounter) query.counters.push_back(column.number);
   }

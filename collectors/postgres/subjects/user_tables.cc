@@ -98,13 +98,12 @@ using Tables = std::vector<Relation>;  // Names: the schema's, the table's.
 Result<Tables> ReadTables(SubjectRun& run, std::span<const TableColumn> columns,
                           std::string_view joins, std::string_view kinds,
                           std::string_view collector) {
-  RelationQuery query{kinds,
-                      kMostTablesRead,
-                      "t.oid, t.nspname, t.relname, t.relpages",
-                      joins,
-                      2,
-                      kFirstColumn + columns.size(),
-                      {}};
+  RelationQuery query{.kinds = kinds,
+                      .most_tables = kMostTablesRead,
+                      .columns = "t.oid, t.nspname, t.relname, t.relpages",
+                      .joins = joins,
+                      .names = 2,
+                      .numbers = kFirstColumn + columns.size()};
   for (std::size_t i = 0; i < columns.size(); ++i) {
     query.columns.append(", ").append(columns[i].sql);
     if (columns[i].type == MetricType::kCounter) query.counters.push_back(kFirstColumn + i);

@@ -19,18 +19,27 @@ constexpr std::chrono::seconds kStartLimit{30};
 constexpr long kAnswerLimitSeconds = 120;
 constexpr long kBufferBytes = 512 * 1024;
 
-std::size_t Receive(char* bytes, std::size_t size, std::size_t count, void* body) {
-  static_cast<std::string*>(body)->append(bytes, size * count);
-  return size * count;
-}
-
 using SteadyPoint = std::chrono::steady_clock::time_point;
 
-// Called when the request is about to be sent: what the client does before is not the
-// server's time.
-int NoteBegin(void* begin, char*, char*, int, int) {
-  *static_cast<SteadyPoint*>(begin) = std::chrono::steady_clock::now();
+// Begins when the request is about to be sent and ends with the last bytes of the answer:
+// what the client does before and behind is not the server's time.
+struct Exchange {
+  std::string& body;
+  SteadyPoint begin{};
+  SteadyPoint end{};
+};
+
+int NoteBegin(void* exchange, char*, char*, int, int) {
+  auto& to = *static_cast<Exchange*>(exchange);
+  to.begin = to.end = std::chrono::steady_clock::now();
   return CURL_PREREQFUNC_OK;
+}
+
+std::size_t Receive(char* bytes, std::size_t size, std::size_t count, void* exchange) {
+  auto& to = *static_cast<Exchange*>(exchange);
+  to.body.append(bytes, size * count);
+  to.end = std::chrono::steady_clock::now();
+  return size * count;
 }
 
 Result<> WriteText(const std::string& path, const std::string& text) {
@@ -87,15 +96,15 @@ Result<Connection::Answer> Connection::Perform(const std::string& path) {
   const std::string url = base_ + path;
   curl_easy_setopt(handle_, CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, Receive);
-  curl_easy_setopt(handle_, CURLOPT_WRITEDATA, &answer.body);
+  Exchange exchange{answer.body};
+  curl_easy_setopt(handle_, CURLOPT_WRITEDATA, &exchange);
   curl_easy_setopt(handle_, CURLOPT_BUFFERSIZE, kBufferBytes);
   curl_easy_setopt(handle_, CURLOPT_TIMEOUT, kAnswerLimitSeconds);
   curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
-  SteadyPoint begin;
   curl_easy_setopt(handle_, CURLOPT_PREREQFUNCTION, NoteBegin);
-  curl_easy_setopt(handle_, CURLOPT_PREREQDATA, &begin);
+  curl_easy_setopt(handle_, CURLOPT_PREREQDATA, &exchange);
   const CURLcode code = curl_easy_perform(handle_);
-  answer.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  answer.seconds = std::chrono::duration<double>(exchange.end - exchange.begin).count();
   if (code != CURLE_OK) {
     return Error{ErrorCode::kUnavailable, url + ": " + curl_easy_strerror(code)};
   }

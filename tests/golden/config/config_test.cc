@@ -56,6 +56,22 @@ TEST(ConfigTest, TheShippedConfigurationIsGood) {
   EXPECT_FALSE(config.rule_set.groups.empty());
 }
 
+// As an absent one it would open the API to everybody.
+TEST(ConfigTest, AnEmptyTokenOfTheApiIsAMistake) {
+  const testing::TemporaryFolder folder;
+  PosixFileSystem files;
+  const std::string path = folder.File("tocsin.yaml");
+  for (const std::string key : {"bearer_token", "bearer_token_file"}) {
+    ASSERT_TRUE(
+        files.WriteAtomically(path, "web:\n  " + key + ": \"${NOBODY_SETS_THIS:-}\"\nrules: []\n")
+            .ok());
+    ConfigErrors errors;
+    LoadConfig({path, TOCSIN_SOURCE_DIR "/rules"}, files, errors);
+    EXPECT_EQ(errors.Text(), path + ":2:" + std::to_string(key.size() + 5) + ": web." + key +
+                                 ": is empty: the API would be open to everybody\n");
+  }
+}
+
 // A configuration and its credentials move together, wherever the program is started.
 TEST(ConfigTest, RelativePathsLieBesideTheFileThatNamesThem) {
   const testing::TemporaryFolder folder;

@@ -144,7 +144,8 @@ Result<> PostgresCollector::ReadDatabases() {
       connection_.Query("SELECT oid, datname, datconnlimit, datallowconn, age(datfrozenxid),"
                         " mxid_age(datminmxid), datistemplate,"
                         " has_database_privilege(oid, 'CONNECT') AND datconnlimit <> -2,"
-                        " (datminmxid::text::bigint + mxid_age(datminmxid)) % 4294967296"
+                        " (datminmxid::text::bigint + mxid_age(datminmxid)) % 4294967296,"
+                        " datname = current_database()"
                         " FROM pg_database"
                         " ORDER BY datname <> current_database(), datistemplate, oid"));
   databases_.clear();
@@ -156,10 +157,11 @@ Result<> PostgresCollector::ReadDatabases() {
       continue;
     }
     const std::string name(rows.Text(row, 1));
-    databases_.push_back(
-        {std::string(rows.Text(row, 0)), name, name, rows.Number(row, 2).value_or(-1),
-         rows.Text(row, 3) == "t", rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
-         rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t", rows.Text(row, 7) == "t"});
+    databases_.push_back({std::string(rows.Text(row, 0)), name, name, rows.Text(row, 9) == "t",
+                          rows.Number(row, 2).value_or(-1), rows.Text(row, 3) == "t",
+                          rows.Number(row, 4).value_or(0), rows.Number(row, 5).value_or(0),
+                          rows.Number(row, 8).value_or(0), rows.Text(row, 6) == "t",
+                          rows.Text(row, 7) == "t"});
   }
   return ReadNamesAsTheyAre();
 }

@@ -57,37 +57,37 @@ DatabaseTour::DatabaseTour(const PostgresOptions& options, const Clock& clock, F
   options_.application_name = kApplicationName;
 }
 
-DatabaseTour::Stop DatabaseTour::MakeStop(const Database& database, bool is_own) const {
+DatabaseTour::Stop DatabaseTour::MakeStop(const Database& database) const {
   Stop stop;
+  stop.oid = database.oid;
   stop.name = database.name;
   stop.bytes = database.bytes;
-  stop.is_own = is_own;
+  stop.is_own = database.is_own;
   for (const Subject& subject : Subjects()) {
     const bool runs_there =
-        subject.scope == Scope::kDatabase || (subject.scope == Scope::kOwnDatabase && is_own);
+        subject.scope == Scope::kDatabase || (subject.scope == Scope::kOwnDatabase && stop.is_own);
     if (runs_there && options_.IsOn(subject.name, subject.on)) stop.tasks.emplace_back(subject);
   }
   for (const CustomQuery& query : options_.queries) {
-    if (!is_own && query.database == database.name) stop.tasks.emplace_back(query);
+    if (!stop.is_own && query.database == database.name) stop.tasks.emplace_back(query);
   }
   return stop;
 }
 
-void DatabaseTour::Prepare(const ServerFacts& server, const std::vector<Database>& databases) {
+void DatabaseTour::Prepare(const std::vector<Database>& databases) {
   std::set<std::string, std::less<>> there;
   for (const Database& database : databases) {
-    const bool is_own = database.name == server.database;
-    if ((database.is_template && !is_own) || !database.may_connect ||
+    if ((database.is_template && !database.is_own) || !database.may_connect ||
         !database.allows_connections) {
       continue;
     }
     there.insert(database.oid);
     const auto known = stops_.find(database.oid);
     if (known != stops_.end() && known->second.name == database.name &&
-        known->second.bytes == database.bytes) {
+        known->second.bytes == database.bytes && known->second.is_own == database.is_own) {
       continue;
     }
-    Stop stop = MakeStop(database, is_own);
+    Stop stop = MakeStop(database);
     if (!stop.tasks.empty()) stops_.insert_or_assign(database.oid, std::move(stop));
   }
   std::erase_if(stops_, [&](const auto& entry) { return !there.contains(entry.first); });
@@ -116,7 +116,7 @@ std::vector<DatabaseTour::Stop*> DatabaseTour::FindDue(Connection& kept, SteadyT
   if (due.empty() || now < pause_.until) return {};
   const auto locked = LockedDatabases(kept);
   if (kept.lost()) return {};
-  for (Stop* stop : due) stop->locked = locked.contains(stop->name);
+  for (Stop* stop : due) stop->locked = locked.contains(stop->oid);
   std::erase_if(due, [](const Stop* stop) { return stop->locked; });
   std::stable_sort(due.begin(), due.end(), [](const Stop* one, const Stop* other) {
     return std::tuple(!one->is_own, one->visited, one->last_visit) <
@@ -133,7 +133,7 @@ std::optional<HungBackend> DatabaseTour::Visit(const CollectContext& context, Co
   // A target may name several servers, and a name may have several addresses: databases
   // of the same oid there are others.
   options_.servers = {kept.server()};
-  Prepare(server, databases);
+  Prepare(databases);
   MissWhatHangs(hung_before, clock_.SteadyNow());
   const std::vector<Stop*> due = FindDue(kept, clock_.SteadyNow());
 
@@ -178,7 +178,7 @@ std::optional<HungBackend> DatabaseTour::VisitOne(Stop& stop, const CollectConte
   } else {
     options_.SetDatabase(stop.bytes);
   }
-  Visitor visitor(options_, files_, context, kept, server, stop.name);
+  Visitor visitor(options_, files_, context, kept, server, stop.oid, stop.name);
   const auto end = [&](const Result<>& outcome,
                        std::string_view subject) -> std::optional<HungBackend> {
     visitors_.insert(visitors_.end(), visitor.pids().begin(), visitor.pids().end());

@@ -80,7 +80,8 @@ class DatabaseTour {
     void Begin(SteadyTime now, Millis most);
   };
 
-  struct Stop {           // One database.
+  struct Stop {  // One database.
+    std::string oid;
     std::string name;     // As it is shown,
     std::string bytes;    // and as the server has it.
     bool is_own = false;  // The target's.
@@ -95,8 +96,8 @@ class DatabaseTour {
     void Wait(SteadyTime now);
   };
 
-  void Prepare(const ServerFacts& server, const std::vector<Database>& databases);
-  Stop MakeStop(const Database& database, bool is_own) const;
+  void Prepare(const std::vector<Database>& databases);
+  Stop MakeStop(const Database& database) const;
   void MissWhatHangs(std::span<const HungBackend> hung, SteadyTime now);
   std::vector<Stop*> FindDue(Connection& kept, SteadyTime now);
   std::optional<HungBackend> VisitOne(Stop& stop, const CollectContext& context, Connection& kept,

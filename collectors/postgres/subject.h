@@ -26,8 +26,9 @@ namespace tocsin::collectors::postgres {
 // A database that has series of its own.
 struct Database {
   std::string oid;
-  std::string name;   // As it is shown.
-  std::string bytes;  // As the server has it, in whatever encoding: how to connect to it.
+  std::string name;     // As it is shown.
+  std::string bytes;    // As the server has it, in whatever encoding: how to connect to it.
+  bool is_own = false;  // The target's: the kept connection is to it.
   double connection_limit = -1;
   bool allows_connections = false;
   double xid_age = 0;

@@ -12,34 +12,6 @@ namespace {
 constexpr Millis kReserve{100};
 constexpr Millis kLeastStatementTimeout{50};
 
-void CopyRows(const model::MetricBatch& from, model::MetricBatch& to) {
-  std::vector<model::MetricBatch::FamilyId> ids;
-  for (const auto& family : from.families()) {
-    const std::vector<std::string_view> labels(family.label_names.begin(),
-                                               family.label_names.end());
-    ids.push_back(to.DeclareFamily(family.name, family.help, family.type,
-                                   model::MetricBatch::LabelValues(labels)));
-  }
-  std::vector<std::string_view> values;
-  std::vector<model::LabelView> labels;
-  for (std::size_t i = 0; i < from.row_count(); ++i) {
-    const auto row = from.row(i);
-    if (row.name != from.families()[row.family].name) {  // Of a histogram.
-      labels.clear();
-      for (std::uint32_t label = 0; label < row.label_count; ++label) {
-        labels.push_back(from.label(row.first_label + label));
-      }
-      to.AddSample(ids[row.family], row.name, labels, row.value);
-      continue;
-    }
-    values.clear();
-    for (std::uint32_t label = 0; label < row.label_count; ++label) {
-      values.push_back(from.label(row.first_label + label).second);
-    }
-    to.Add(ids[row.family], model::MetricBatch::LabelValues(values), row.value);
-  }
-}
-
 // A user's metric may have a name that a subject shows with other labels.
 Result<> CheckNames(const model::MetricBatch& rows, const model::MetricBatch& batch) {
   for (const auto& family : rows.families()) {
@@ -105,7 +77,10 @@ Result<> SubjectTask::Run(const Session& session, const CollectContext& context,
     last_run_ = last_success_ = now;
     missed_runs_ = 0;
     error_.clear();
-    if (fresh) rows_ = std::move(fresh);
+    if (fresh) {
+      fresh->ShrinkToFit();
+      rows_ = std::move(fresh);
+    }
   }
   duration_seconds_ = ToSeconds(end - now);
   return outcome;
@@ -136,7 +111,7 @@ void SubjectTask::ForgetOldRows(SteadyTime now, Millis most_age) {
 Result<> SubjectTask::Show(model::MetricBatch& batch) const {
   if (!rows_) return {};
   if (query_ != nullptr) TOCSIN_RETURN_IF_ERROR(CheckNames(*rows_, batch));
-  CopyRows(*rows_, batch);
+  batch.Include(*rows_);
   for (const auto& note : rows_->notes()) batch.AddNote(note);
   return {};
 }

@@ -17,9 +17,7 @@ std::vector<bool> TopObjects::Choose(std::span<const Object> objects, std::size_
   candidates.reserve(objects.size());
   for (std::size_t i = 0; i < objects.size(); ++i) {
     if (!objects[i].may_be_chosen) continue;
-    const auto known = chosen_.find(objects[i].key);
-    const bool keeps = known != chosen_.end() && now - known->second < kPlaceLasts;
-    candidates.push_back({keeps, objects[i].weight, i});
+    candidates.push_back({KeepsPlace(objects[i], now), objects[i].weight, i});
   }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& one, const Candidate& other) {
     if (one.keeps != other.keeps) return one.keeps;
@@ -29,39 +27,48 @@ std::vector<bool> TopObjects::Choose(std::span<const Object> objects, std::size_
   if (candidates.size() > limit) candidates.resize(limit);
 
   std::vector<bool> chosen(objects.size(), false);
-  std::unordered_map<std::string, SteadyTime> places;
-  for (const Candidate& candidate : candidates) {
-    chosen[candidate.index] = true;
-    const std::string& key = objects[candidate.index].key;
-    places.emplace(key, candidate.keeps ? chosen_.at(key) : now);
-  }
-  chosen_ = std::move(places);
+  for (const Candidate& candidate : candidates) chosen[candidate.index] = true;
   left_out_ = objects.size() - candidates.size();
   CountOthers(objects, chosen);
+  Remember(objects, chosen, now);
   return chosen;
 }
 
+bool TopObjects::KeepsPlace(const Object& object, SteadyTime now) const {
+  const auto known = known_.find(object.key);
+  if (known == known_.end() || known->second.chosen_at == kNever) return false;
+  return now - known->second.chosen_at < kPlaceLasts;
+}
+
 void TopObjects::CountOthers(std::span<const Object> objects, const std::vector<bool>& chosen) {
-  const bool is_first = std::exchange(is_first_, false);
-  std::unordered_map<std::string, std::vector<double>> counted;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const Object& object = objects[i];
     if (left_out_ > 0 && others_.size() < object.counters.size()) {
       others_.resize(object.counters.size(), 0);
     }
-    if (!chosen[i] && !is_first) {
-      const auto before = counted_.find(object.key);
-      const bool is_new = before == counted_.end();
-      for (std::size_t j = 0; j < object.counters.size(); ++j) {
-        if (!is_new && j >= before->second.size()) break;
-        const double value = object.counters[j];
-        const double last = is_new ? 0 : before->second[j];
-        others_[j] += value >= last ? value - last : value;  // Less: it was reset.
-      }
+    if (chosen[i] || calls_ == 0) continue;
+    const auto before = known_.find(object.key);
+    const bool is_new = before == known_.end();
+    for (std::size_t j = 0; j < object.counters.size(); ++j) {
+      if (!is_new && j >= before->second.counted.size()) break;
+      const double value = object.counters[j];
+      const double last = is_new ? 0 : before->second.counted[j];
+      others_[j] += value >= last ? value - last : value;  // Less: it was reset.
     }
-    counted.emplace(object.key, object.counters);
   }
-  counted_ = std::move(counted);
+}
+
+void TopObjects::Remember(std::span<const Object> objects, const std::vector<bool>& chosen,
+                          SteadyTime now) {
+  ++calls_;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const bool keeps = chosen[i] && KeepsPlace(objects[i], now);
+    Known& known = known_[objects[i].key];
+    if (!keeps) known.chosen_at = chosen[i] ? now : kNever;
+    known.counted = objects[i].counters;
+    known.call = calls_;
+  }
+  std::erase_if(known_, [this](const auto& known) { return known.second.call != calls_; });
 }
 
 }  // namespace tocsin::collectors::postgres

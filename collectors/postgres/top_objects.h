@@ -6,6 +6,7 @@
 // the sum never falls when one is dropped, reset, or chosen. Not thread-safe.
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,15 +41,24 @@ class TopObjects {
   const std::vector<double>& others() const { return others_; }
 
  private:
-  void CountOthers(std::span<const Object> objects, const std::vector<bool>& chosen);
+  static constexpr SteadyTime kNever = SteadyTime::min();  // It has no place.
 
-  std::unordered_map<std::string, SteadyTime> chosen_;  // When it was.
-  // What all had at the last call: also while nobody is left out, for whoever loses its
-  // place later counts from there.
-  std::unordered_map<std::string, std::vector<double>> counted_;
+  struct Known {
+    SteadyTime chosen_at = kNever;
+    // What it had at the last call: also while nobody is left out, for whoever loses its
+    // place later counts from there.
+    std::vector<double> counted;
+    std::uint32_t call = 0;  // The last one at which it was there.
+  };
+
+  bool KeepsPlace(const Object& object, SteadyTime now) const;
+  void CountOthers(std::span<const Object> objects, const std::vector<bool>& chosen);
+  void Remember(std::span<const Object> objects, const std::vector<bool>& chosen, SteadyTime now);
+
+  std::unordered_map<std::string, Known> known_;
   std::vector<double> others_;
   std::size_t left_out_ = 0;
-  bool is_first_ = true;
+  std::uint32_t calls_ = 0;
 };
 
 }  // namespace tocsin::collectors::postgres

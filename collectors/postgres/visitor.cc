@@ -14,9 +14,9 @@ constexpr std::size_t kMostRemembered = 4'000'000;
 // Whoever connects to a database takes RowExclusiveLock on it, before lock_timeout counts
 // and before pg_stat_activity shows it. These are what that waits for.
 constexpr const char* kLockedSql =
-    "SELECT datname FROM pg_database WHERE oid IN (SELECT objid FROM pg_locks"
+    "SELECT DISTINCT objid FROM pg_locks"
     " WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND mode IN"
-    " ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))";
+    " ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')";
 
 }  // namespace
 
@@ -28,11 +28,12 @@ std::set<std::string, std::less<>> LockedDatabases(Connection& kept) {
 }
 
 Visitor::Visitor(const PostgresOptions& options, FileSystem& files, const CollectContext& context,
-                 Connection& kept, const ServerFacts& server, std::string database)
+                 Connection& kept, const ServerFacts& server, std::string oid, std::string name)
     : context_(context),
       kept_(kept),
       server_(server),
-      database_(std::move(database)),
+      oid_(std::move(oid)),
+      name_(std::move(name)),
       statement_timeout_(SubjectTask::StatementTimeout(
           std::chrono::floor<Millis>(context.deadline - context.clock.SteadyNow()))),
       connection_(options, context.clock, files) {}
@@ -43,7 +44,7 @@ Result<ServerFacts> Visitor::Enter() {
   TOCSIN_RETURN_IF_ERROR(connection_.Begin(context_));
   pid_ = connection_.backend_pid();
   pids_.push_back(pid_);
-  auto facts = PrepareVisit(connection_, statement_timeout_, server_, database_);
+  auto facts = PrepareVisit(connection_, statement_timeout_, server_, name_);
   if (!facts.ok()) connection_.Close();
   return facts;
 }
@@ -62,7 +63,7 @@ Result<> Visitor::ComeBack() {
   pid_ = 0;
   const auto locked = LockedDatabases(kept_);
   if (kept_.lost()) return Error{ErrorCode::kUnavailable, "the kept connection was lost"};
-  if (locked.contains(database_)) {
+  if (locked.contains(oid_)) {
     return Error{ErrorCode::kUnavailable, "somebody has locked the database meanwhile"};
   }
   TOCSIN_RETURN_IF_ERROR(Enter());

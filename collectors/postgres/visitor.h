@@ -15,17 +15,17 @@
 
 namespace tocsin::collectors::postgres {
 
-// The names of those that are locked against whoever connects, `kept` is asked; none if it
+// The oids of those that are locked against whoever connects, `kept` is asked; none if it
 // does not tell.
 std::set<std::string, std::less<>> LockedDatabases(Connection& kept);
 
 // Not thread-safe. What it is made from must outlive it.
 class Visitor {
  public:
-  // To where `options` connects to, which is `database` of the server that `kept` is connected
-  // to and whose facts are `server`.
+  // To where `options` connects to, which is the database of that oid and name in the server
+  // that `kept` is connected to and whose facts are `server`.
   Visitor(const PostgresOptions& options, FileSystem& files, const CollectContext& context,
-          Connection& kept, const ServerFacts& server, std::string database);
+          Connection& kept, const ServerFacts& server, std::string oid, std::string name);
 
   // Errors: as Connection::Begin and Query, with the connection lost.
   Result<ServerFacts> Enter();
@@ -46,7 +46,8 @@ class Visitor {
   const CollectContext& context_;
   Connection& kept_;
   const ServerFacts& server_;
-  const std::string database_;
+  const std::string oid_;
+  const std::string name_;
   const Millis statement_timeout_;
   Connection connection_;
   std::size_t remembered_ = 0;  // Bytes.

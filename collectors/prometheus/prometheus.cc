@@ -114,7 +114,7 @@ Result<> ScrapeCollector::Relabel(const MetricBatch& page, MetricBatch& batch) c
   for (std::size_t i = 0; i < page.row_count(); ++i) {
     const MetricBatch::Row row = page.row(i);
     const auto labels =
-        config_->relabel.Apply(model::SeriesLabels(page, row, target_, config_->honor_labels));
+        config_->relabel.Apply(model::SeriesLabels(row, target_, config_->honor_labels));
     if (!labels || labels->Name().empty()) {
       batch.NoteDropped(1);
       continue;

@@ -118,7 +118,7 @@ std::vector<formats::RemoteWriteSeries> SeriesOf(const model::MetricBatch& batch
     const model::MetricBatch::Row row = batch.row(i);
     pairs.assign(1, {model::kMetricName, row.name});
     for (std::uint32_t j = 0; j < row.label_count; ++j) {
-      pairs.push_back(batch.label(row.first_label + j));
+      pairs.push_back(row.label(j));
     }
     pairs.insert(pairs.end(), extra.begin(), extra.end());
     all.push_back(

@@ -101,23 +101,22 @@ struct RowsByFamily {
 };
 
 // Appends name and labels of a row, with its target's labels merged in.
-void AppendSeries(const MetricBatch& batch, const MetricBatch::Row& row,
-                  const model::Labels& target, bool honor_labels, std::string& out) {
+void AppendSeries(const MetricBatch::Row& row, const model::Labels& target, bool honor_labels,
+                  std::string& out) {
   AppendMetricName(row.name, out);
   LabelWriter labels(out);
-  const std::uint32_t end = row.first_label + row.label_count;
   for (const LabelView label : target) {
     bool overridden = false;
-    for (std::uint32_t i = row.first_label; honor_labels && i < end; ++i) {
-      const LabelView own = batch.label(i);
+    for (std::uint32_t i = 0; honor_labels && i < row.label_count; ++i) {
+      const LabelView own = row.label(i);
       overridden = overridden || (own.first == label.first && !own.second.empty());
     }
     if (!overridden) labels.Add(label.first, label.second);
   }
   std::vector<std::pair<std::uint32_t, std::string>> exported;
-  if (!honor_labels) exported = model::ExportedLabels(batch, row, target);
-  for (std::uint32_t i = row.first_label; i < end; ++i) {
-    const LabelView own = batch.label(i);
+  if (!honor_labels) exported = model::ExportedLabels(row, target);
+  for (std::uint32_t i = 0; i < row.label_count; ++i) {
+    const LabelView own = row.label(i);
     if (own.second.empty() && target.Has(own.first)) continue;
     const auto renamed = std::find_if(exported.begin(), exported.end(),
                                       [i](const auto& label) { return label.first == i; });
@@ -162,7 +161,7 @@ void AppendText(const MetricBatch& batch, const TextOptions& options, std::strin
     AppendHead(batch.families()[family], out);
     for (std::uint32_t i = order.begins[family]; i < order.begins[family + 1]; ++i) {
       const MetricBatch::Row row = batch.row(order.rows[i]);
-      AppendSeries(batch, row, none, /*honor_labels=*/true, out);
+      AppendSeries(row, none, /*honor_labels=*/true, out);
       AppendValue(row, options, out);
     }
   }
@@ -201,7 +200,7 @@ std::int64_t TextPage::AppendTo(const TextOptions& options, std::string& out) co
       for (std::uint32_t i = order.begins[part.family]; i < order.begins[part.family + 1]; ++i) {
         const MetricBatch::Row row = source.batch->row(order.rows[i]);
         const std::size_t begin = out.size();
-        AppendSeries(*source.batch, row, source.labels, source.honor_labels, out);
+        AppendSeries(row, source.labels, source.honor_labels, out);
         const auto series = std::string_view(out).substr(begin);
         if (!written.insert(std::hash<std::string_view>()(series)).second) {
           out.resize(begin);

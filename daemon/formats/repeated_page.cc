@@ -46,7 +46,7 @@ bool RepeatedPage::ReadAgain(std::string_view page, model::MetricBatch& batch) c
       const char* line_end = line_feed != nullptr ? static_cast<const char*>(line_feed) : end;
       const auto value = ReadSampleValue(at, line_end);
       if (!value || at != line_end) return false;
-      batch.AddNumber(*value, 0);
+      batch.AddNumber(*value);
     }
     if (at == end) continue;
     if (*at++ != '\n') return false;

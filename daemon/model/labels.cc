@@ -9,12 +9,17 @@
 
 namespace tocsin::model {
 
-// One block: this header, then where each string ends, then the bytes of all strings
-// (name, value, name, value, …). Ends take one byte, two or four, as they need: a million
-// series hold a million of these blocks.
+// What every block begins with.
 struct Labels::Rep {
-  std::uint32_t hash = 0;
+  std::uint32_t hash : 31 = 0;
+  std::uint32_t is_composed : 1 = 0;  // Else it is flat.
   std::atomic<std::uint32_t> references{1};
+};
+
+// This header, then where each string ends, then the bytes of all strings (name, value,
+// name, value, …). Ends take one byte, two or four, as they need: a million series hold a
+// million of these blocks.
+struct Labels::Flat : Rep {
   std::uint32_t count : 29 = 0;
   std::uint32_t end_size : 3 = 0;
 
@@ -40,8 +45,21 @@ struct Labels::Rep {
       reinterpret_cast<std::uint32_t*>(ends())[index] = end;
     }
   }
+  LabelView Label(std::size_t index) const {
+    const std::uint32_t begin = index == 0 ? 0 : End(2 * index - 1);
+    const std::uint32_t name_end = End(2 * index);
+    return {{text() + begin, name_end - begin}, {text() + name_end, End(2 * index + 1) - name_end}};
+  }
   // Ends and text: equal label sets have equal bytes, others have not.
   std::string_view content() const { return {ends(), end_bytes() + End(strings() - 1)}; }
+};
+
+// Both parts are flat.
+struct Labels::Composed : Rep {
+  Composed(const Labels& its_name, const Labels& its_rest) : name(its_name), rest(its_rest) {}
+
+  const Labels name;
+  const Labels rest;
 };
 
 namespace {
@@ -51,21 +69,20 @@ std::uint32_t EndSizeFor(std::size_t bytes) {
   return bytes <= UINT16_MAX ? 2 : 4;
 }
 
+// Such that a composed set has the hash of a flat one: of the name's bits and the rest's.
+std::uint32_t HashOf(std::string_view metric_name, std::string_view rest) {
+  constexpr std::uint32_t kBits = 0x7fffffff;
+  constexpr std::uint64_t kSpread = 0xD6E8FEB86659FD93ULL;
+  std::uint64_t hash = rest.empty() ? 0 : std::hash<std::string_view>()(rest);
+  if (!metric_name.empty()) hash ^= std::hash<std::string_view>()(metric_name) * kSpread >> 32;
+  return static_cast<std::uint32_t>(hash) & kBits;
+}
+
 std::vector<LabelView> Views(const Labels& labels) {
   std::vector<LabelView> views;
   views.reserve(labels.size() + 1);
   for (const LabelView label : labels) views.push_back(label);
   return views;
-}
-
-template <class Keep>
-Labels Filtered(const Labels& labels, Keep keep) {
-  thread_local std::vector<LabelView> views;  // Keeps its memory from call to call.
-  views.clear();
-  for (const LabelView label : labels) {
-    if (keep(label.first)) views.push_back(label);
-  }
-  return views.size() == labels.size() ? labels : Labels::FromSorted(views);
 }
 
 bool Contains(const std::vector<std::string>& names, std::string_view name) {
@@ -98,11 +115,11 @@ Labels Labels::FromSorted(const std::vector<LabelView>& sorted) {
   std::size_t bytes = 0;
   for (const auto& [name, value] : sorted) bytes += name.size() + value.size();
   TOCSIN_CHECK(bytes < UINT32_MAX);
-  Rep header;
+  Flat header;
   header.count = static_cast<std::uint32_t>(sorted.size());
   header.end_size = EndSizeFor(bytes);
-  void* block = ::operator new(sizeof(Rep) + header.end_bytes() + bytes);
-  Rep* rep = new (block) Rep;
+  void* block = ::operator new(sizeof(Flat) + header.end_bytes() + bytes);
+  Flat* rep = new (block) Flat;
   rep->count = header.count;
   rep->end_size = header.end_size;
   char* text = rep->text();
@@ -115,7 +132,20 @@ Labels Labels::FromSorted(const std::vector<LabelView>& sorted) {
       rep->SetEnd(index++, end);
     }
   }
-  rep->hash = static_cast<std::uint32_t>(std::hash<std::string_view>()(rep->content()));
+  const std::string_view all(text, end);
+  const bool has_metric_name = sorted.front().first == kMetricName;
+  rep->hash =
+      has_metric_name ? HashOf(sorted.front().second, all.substr(rep->End(1))) : HashOf({}, all);
+  return Labels(rep);
+}
+
+Labels Labels::Named(const Labels& name, const Labels& rest) {
+  TOCSIN_CHECK(name.size() == 1 && name[0].first == kMetricName);
+  if (rest.empty()) return name;
+  TOCSIN_CHECK(rest[0].first > kMetricName);
+  auto* rep = new Composed(name, rest);
+  rep->is_composed = 1;
+  rep->hash = name.rep_->hash ^ rest.rep_->hash;
   return Labels(rep);
 }
 
@@ -123,20 +153,28 @@ Labels::Labels(const Labels& other) noexcept : rep_(other.rep_) {
   if (rep_) rep_->references.fetch_add(1, std::memory_order_relaxed);
 }
 
-Labels::~Labels() {
-  if (rep_ && rep_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    rep_->~Rep();
-    ::operator delete(rep_);
+Labels::~Labels() { Release(rep_); }
+
+void Labels::Release(Rep* rep) noexcept {
+  if (rep == nullptr || rep->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (rep->is_composed == 0) {
+    static_cast<Flat*>(rep)->~Flat();
+    ::operator delete(rep);
+    return;
   }
+  delete static_cast<Composed*>(rep);
 }
 
-std::size_t Labels::size() const { return rep_ ? rep_->count : 0; }
+std::size_t Labels::size() const {
+  if (rep_ == nullptr) return 0;
+  if (rep_->is_composed == 0) return static_cast<const Flat*>(rep_)->count;
+  return 1 + static_cast<const Composed*>(rep_)->rest.size();
+}
 
 LabelView Labels::operator[](std::size_t index) const {
-  const char* text = rep_->text();
-  const std::uint32_t begin = index == 0 ? 0 : rep_->End(2 * index - 1);
-  const std::uint32_t name_end = rep_->End(2 * index);
-  return {{text + begin, name_end - begin}, {text + name_end, rep_->End(2 * index + 1) - name_end}};
+  if (rep_->is_composed == 0) return static_cast<const Flat*>(rep_)->Label(index);
+  const auto* composed = static_cast<const Composed*>(rep_);
+  return index == 0 ? composed->name[0] : composed->rest[index - 1];
 }
 
 std::string_view Labels::Get(std::string_view name) const {
@@ -152,8 +190,23 @@ Labels Labels::With(std::string_view name, std::string_view value) const {
   return FromPairs(std::move(views));
 }
 
+template <class Keeps>
+Labels Labels::Filtered(Keeps keeps) const {
+  thread_local std::vector<LabelView> views;  // Keeps its memory from call to call.
+  views.clear();
+  for (const LabelView label : *this) {
+    if (keeps(label.first)) views.push_back(label);
+  }
+  if (views.size() == size()) return *this;
+  const bool all_but_one = !views.empty() && views.size() + 1 == size();
+  if (all_but_one && rep_->is_composed != 0 && views.front().first != kMetricName) {
+    return static_cast<const Composed*>(rep_)->rest;
+  }
+  return FromSorted(views);
+}
+
 Labels Labels::Without(std::string_view name) const {
-  return Filtered(*this, [&](std::string_view other) { return other != name; });
+  return Filtered([&](std::string_view other) { return other != name; });
 }
 
 Labels Labels::Overlay(const Labels& other) const {
@@ -164,11 +217,11 @@ Labels Labels::Overlay(const Labels& other) const {
 }
 
 Labels Labels::Keep(const std::vector<std::string>& names) const {
-  return Filtered(*this, [&](std::string_view name) { return Contains(names, name); });
+  return Filtered([&](std::string_view name) { return Contains(names, name); });
 }
 
 Labels Labels::Drop(const std::vector<std::string>& names) const {
-  return Filtered(*this, [&](std::string_view name) { return !Contains(names, name); });
+  return Filtered([&](std::string_view name) { return !Contains(names, name); });
 }
 
 std::uint64_t Labels::Hash() const {
@@ -177,7 +230,11 @@ std::uint64_t Labels::Hash() const {
   return rep_ ? rep_->hash * kSpread : 0;
 }
 
-std::size_t Labels::MemoryBytes() const { return rep_ ? sizeof(Rep) + rep_->content().size() : 0; }
+std::size_t Labels::MemoryBytes() const {
+  if (rep_ == nullptr) return 0;
+  if (rep_->is_composed != 0) return sizeof(Composed);
+  return sizeof(Flat) + static_cast<const Flat*>(rep_)->content().size();
+}
 
 std::uint64_t Labels::Fingerprint() const {
   std::uint64_t hash = 14695981039346656037ULL;
@@ -211,8 +268,22 @@ std::string Labels::Text() const {
 
 bool operator==(const Labels& a, const Labels& b) {
   if (a.rep_ == b.rep_) return true;
-  return a.rep_ && b.rep_ && a.rep_->hash == b.rep_->hash && a.rep_->count == b.rep_->count &&
-         a.rep_->content() == b.rep_->content();
+  if (a.rep_ == nullptr || b.rep_ == nullptr || a.rep_->hash != b.rep_->hash) return false;
+  if (a.rep_->is_composed == 0 && b.rep_->is_composed == 0) {
+    const auto& one = *static_cast<const Labels::Flat*>(a.rep_);
+    const auto& other = *static_cast<const Labels::Flat*>(b.rep_);
+    return one.count == other.count && one.content() == other.content();
+  }
+  if (a.rep_->is_composed != 0 && b.rep_->is_composed != 0) {
+    const auto& one = *static_cast<const Labels::Composed*>(a.rep_);
+    const auto& other = *static_cast<const Labels::Composed*>(b.rep_);
+    return one.rest == other.rest && one.name == other.name;
+  }
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
 }
 
 bool operator<(const Labels& a, const Labels& b) {

@@ -5,7 +5,8 @@
 //
 // A Labels is one pointer to an immutable, reference-counted block: copies are
 // cheap, equality compares a stored hash first, views stay valid as long as any
-// copy lives. Thread-safe as an immutable value is.
+// copy lives. Thread-safe as an immutable value is. The twenty metrics of a table
+// differ in their names only: such sets can share the block of the others (Named).
 
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,9 @@ class Labels {
   static Labels FromMap(const std::vector<std::pair<std::string, std::string>>& pairs);
   // Requires: sorted by name, no duplicate, no empty value. One allocation.
   static Labels FromSorted(const std::vector<LabelView>& sorted);
+  // `rest` under a metric's name, in a small block that shares both. Requires: `name` is
+  // kMetricName alone, and all of `rest` comes behind it in the order of names.
+  static Labels Named(const Labels& name, const Labels& rest);
 
   Labels(const Labels& other) noexcept;
   Labels(Labels&& other) noexcept : rep_(std::exchange(other.rep_, nullptr)) {}
@@ -78,8 +82,8 @@ class Labels {
   // A hint that they are read soon.
   void Fetch() const { __builtin_prefetch(rep_); }
 
-  std::uint64_t Hash() const;  // Stable within the process only.
-  std::size_t MemoryBytes() const;
+  std::uint64_t Hash() const;       // Stable within the process only.
+  std::size_t MemoryBytes() const;  // Without what Named() shares.
 
   // Alertmanager's identity of an alert: FNV-1a 64 over name 0xFF value 0xFF, sorted.
   std::uint64_t Fingerprint() const;
@@ -92,7 +96,12 @@ class Labels {
 
  private:
   struct Rep;
+  struct Flat;
+  struct Composed;
   explicit Labels(Rep* rep) : rep_(rep) {}
+  static void Release(Rep* rep) noexcept;
+  template <class Keeps>
+  Labels Filtered(Keeps keeps) const;
   Rep* rep_ = nullptr;  // Null: the empty set.
 };
 

@@ -5,6 +5,7 @@
 
 #include "daemon/base/check.h"
 #include "daemon/base/text.h"
+#include "daemon/model/metric_shape.h"
 
 namespace tocsin::model {
 
@@ -20,97 +21,6 @@ std::string_view MetricTypeName(MetricType type) {
   }
   return "untyped";
 }
-
-class MetricBatch::Shape {
- public:
-  struct Label {
-    Bytes name;
-    Bytes value;
-  };
-  struct Row {
-    FamilyId family = 0;
-    Bytes name;
-    bool has_time = false;
-    std::uint32_t first_label = 0;
-    std::uint32_t label_count = 0;
-  };
-  struct Declared {
-    Bytes name;
-    std::vector<Bytes> label_names;
-    Bytes bucket_name, sum_name, count_name;  // Filled at the first histogram row.
-  };
-
-  std::string_view View(Bytes bytes) const { return {arena.data() + bytes.offset, bytes.size}; }
-
-  Bytes Store(std::string_view text) {
-    const Bytes bytes{static_cast<std::uint32_t>(arena.size()),
-                      static_cast<std::uint32_t>(text.size())};
-    TOCSIN_CHECK(arena.size() + text.size() < UINT32_MAX);
-    arena.append(text);
-    return bytes;
-  }
-
-  Bytes StoreValue(std::string_view value) {
-    const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return c >= 0; });
-    if (ascii && value.size() <= kMaxLabelValueBytes) return Store(value);
-    std::string mended = ascii ? std::string(value) : ValidUtf8(value);
-    if (mended.size() > kMaxLabelValueBytes) {
-      std::size_t cut = kMaxLabelValueBytes;
-      while (cut > 0 && (static_cast<unsigned char>(mended[cut]) & 0xC0) == 0x80) --cut;
-      mended.resize(cut);
-    }
-    return Store(mended);
-  }
-
-  // A row of `family` is about to be added.
-  void FollowRuns(FamilyId family) {
-    if (!rows.empty() && rows.back().family == family) return;
-    like_ = std::exchange(run_begin_, rows.size());
-  }
-
-  // Where the labels of the new row stand already, if a row of the family before has them:
-  // the families of one subject mostly have rows of the same labels in the same order.
-  std::optional<std::uint32_t> FindLabels(const std::vector<Bytes>& names, LabelValues values) {
-    constexpr std::size_t kTries = 2;  // One row may be missing here.
-    for (std::size_t at = like_; at < std::min(like_ + kTries, run_begin_); ++at) {
-      if (!HasLabels(rows[at], names, values)) continue;
-      like_ = at + 1;
-      return rows[at].first_label;
-    }
-    return std::nullopt;
-  }
-
-  void Clear() {
-    arena.clear();
-    families.clear();
-    declared.clear();
-    by_name.clear();
-    labels.clear();
-    rows.clear();
-    run_begin_ = 0;
-    like_ = 0;
-  }
-
-  std::string arena;
-  std::vector<Family> families;
-  std::vector<Declared> declared;
-  std::unordered_map<std::string, FamilyId> by_name;
-  std::vector<Label> labels;
-  std::vector<Row> rows;
-
- private:
-  bool HasLabels(const Row& row, const std::vector<Bytes>& names, LabelValues values) const {
-    if (row.label_count != values.size()) return false;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const Label& label = labels[row.first_label + i];
-      if (View(label.value) != values[i] || View(label.name) != View(names[i])) return false;
-    }
-    return true;
-  }
-
-  std::size_t run_begin_ = 0;  // The first of the last rows that are of one family.
-  std::size_t like_ = 0;       // A row before it that the next one may be like.
-};
 
 MetricBatch::MetricBatch() : own_(std::make_shared<Shape>()), shape_(own_) {}
 MetricBatch::~MetricBatch() = default;
@@ -134,7 +44,7 @@ MetricBatch::FamilyId MetricBatch::DeclareFamily(std::string_view name, std::str
   Family family{std::string(name), std::string(help), type,
                 std::vector<std::string>(label_names.begin(), label_names.end()), part_};
   Shape::Declared declared;
-  declared.name = own_->Store(name);
+  declared.name = own_->AddName(name);
   for (const std::string_view label : label_names) {
     declared.label_names.push_back(own_->Store(label));
   }
@@ -167,14 +77,11 @@ void MetricBatch::Add(FamilyId family, LabelValues label_values, double value) {
 void MetricBatch::AddHistogram(FamilyId family, LabelValues label_values,
                                const HistogramValue& histogram) {
   TOCSIN_CHECK(histogram.counts.size() == histogram.upper_bounds.size() + 1);
-  if (own_->declared[family].bucket_name.size == 0) {
-    const std::string name = own_->families[family].name;
-    const Bytes bucket = own_->Store(name + "_bucket");
-    const Bytes sum = own_->Store(name + "_sum");
-    const Bytes count = own_->Store(name + "_count");
-    own_->declared[family].bucket_name = bucket;
-    own_->declared[family].sum_name = sum;
-    own_->declared[family].count_name = count;
+  auto& names = own_->declared[family].of_histogram;
+  if (!names) {
+    const std::string& name = own_->families[family].name;
+    names = {own_->AddName(name + "_bucket"), own_->AddName(name + "_sum"),
+             own_->AddName(name + "_count")};
   }
   const Bytes le = own_->Store("le");
   std::uint64_t total = 0;
@@ -182,12 +89,10 @@ void MetricBatch::AddHistogram(FamilyId family, LabelValues label_values,
     total += histogram.counts[i];
     const bool is_last = i == histogram.upper_bounds.size();
     const Bytes bound = own_->Store(is_last ? "+Inf" : FormatDouble(histogram.upper_bounds[i]));
-    AddRow(family, own_->declared[family].bucket_name, label_values, std::pair(le, bound),
-           static_cast<double>(total));
+    AddRow(family, names->bucket, label_values, std::pair(le, bound), static_cast<double>(total));
   }
-  AddRow(family, own_->declared[family].sum_name, label_values, std::nullopt, histogram.sum);
-  AddRow(family, own_->declared[family].count_name, label_values, std::nullopt,
-         static_cast<double>(total));
+  AddRow(family, names->sum, label_values, std::nullopt, histogram.sum);
+  AddRow(family, names->count, label_values, std::nullopt, static_cast<double>(total));
 }
 
 void MetricBatch::AddGauge(std::string_view name, std::string_view help, double value) {
@@ -204,20 +109,22 @@ void MetricBatch::AddSample(FamilyId family, std::string_view sample_name,
   Shape& shape = *own_;
   Shape::Row row;
   row.family = family;
-  row.name = sample_name == shape.families[family].name ? shape.declared[family].name
-                                                        : shape.Store(sample_name);
-  row.has_time = time_ms.has_value();
+  row.name = shape.NameOf(family, sample_name);
+  row.has_time = time_ms.has_value() ? 1 : 0;
   row.first_label = static_cast<std::uint32_t>(shape.labels.size());
   row.label_count = static_cast<std::uint32_t>(labels.size());
   for (const auto& [name, label_value] : labels) {
     const Bytes stored_name = shape.Store(name);
     shape.labels.push_back({stored_name, shape.StoreValue(label_value)});
   }
-  shape.rows.push_back(row);
-  AddNumber(value, time_ms.value_or(0));
+  shape.AddRow(row);
+  AddNumber(value);
+  if (!time_ms) return;
+  times_ms_.resize(values_.size());
+  times_ms_.back() = *time_ms;
 }
 
-void MetricBatch::AddRow(FamilyId family, Bytes name, LabelValues label_values,
+void MetricBatch::AddRow(FamilyId family, NameId name, LabelValues label_values,
                          std::optional<std::pair<Bytes, Bytes>> extra_label, double value) {
   Shape& shape = *own_;
   const std::vector<Bytes>& names = shape.declared[family].label_names;
@@ -226,47 +133,68 @@ void MetricBatch::AddRow(FamilyId family, Bytes name, LabelValues label_values,
   row.family = family;
   row.name = name;
   row.label_count = static_cast<std::uint32_t>(names.size() + (extra_label ? 1 : 0));
-  shape.FollowRuns(family);
+  shape.FollowFamily(family);
   const auto known = extra_label ? std::nullopt : shape.FindLabels(names, label_values);
   if (known) {
     row.first_label = *known;
   } else {
     row.first_label = static_cast<std::uint32_t>(shape.labels.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
-      shape.labels.push_back({names[i], shape.StoreValue(label_values[i])});
+      shape.labels.push_back({names[i], shape.StoreLabelValue(label_values[i], names.size())});
     }
     if (extra_label) shape.labels.push_back({extra_label->first, extra_label->second});
   }
-  shape.rows.push_back(row);
-  AddNumber(value, 0);
+  shape.AddRow(row);
+  AddNumber(value);
+}
+
+void MetricBatch::Include(const MetricBatch& other) {
+  std::vector<FamilyId> ids;
+  ids.reserve(other.families().size());
+  for (const Family& family : other.families()) {
+    const std::vector<std::string_view> labels(family.label_names.begin(),
+                                               family.label_names.end());
+    ids.push_back(DeclareFamily(family.name, family.help, family.type, LabelValues(labels)));
+  }
+  if (other.values_.empty()) return;
+  if (!other.times_ms_.empty()) {
+    times_ms_.resize(values_.size());
+    times_ms_.insert(times_ms_.end(), other.times_ms_.begin(), other.times_ms_.end());
+  }
+  own_->Include(other.shape_, std::move(ids));
+  values_.reserve(std::max(values_.size() + other.values_.size(), values_.size() / 8 * 9));
+  values_.insert(values_.end(), other.values_.begin(), other.values_.end());
 }
 
 MetricBatch::Row MetricBatch::row(std::size_t index) const {
-  const Shape::Row& stored = shape_->rows[index];
+  const Shape::Found found = shape_->At(index);
   Row row;
-  row.family = stored.family;
-  row.name = shape_->View(stored.name);
-  row.value = numbers_[index].value;
-  if (stored.has_time) row.time_ms = numbers_[index].time_ms;
-  row.first_label = stored.first_label;
-  row.label_count = stored.label_count;
+  row.family = found.row.family;
+  row.name = found.name();
+  row.value = values_[index];
+  if (found.row.has_time != 0) row.time_ms = times_ms_[index];
+  row.label_count = found.row.label_count;
+  row.shape = found.shape;
+  row.first_label = found.row.first_label;
   return row;
 }
 
-LabelView MetricBatch::label(std::uint32_t index) const {
-  const Shape::Label& label = shape_->labels[index];
-  return {shape_->View(label.name), shape_->View(label.value)};
+LabelView MetricBatch::Row::label(std::uint32_t index) const {
+  const Shape::Label& label = shape->labels[first_label + index];
+  return {shape->View(label.name), shape->View(label.value)};
 }
 
 bool MetricBatch::SameSeries(const Shape& a, std::size_t row_of_a, const Shape& b,
                              std::size_t row_of_b) {
-  const Shape::Row& one = a.rows[row_of_a];
-  const Shape::Row& other = b.rows[row_of_b];
-  if (one.label_count != other.label_count || a.View(one.name) != b.View(other.name)) return false;
-  for (std::uint32_t i = 0; i < one.label_count; ++i) {
-    const Shape::Label& label = a.labels[one.first_label + i];
-    const Shape::Label& like = b.labels[other.first_label + i];
-    if (a.View(label.value) != b.View(like.value) || a.View(label.name) != b.View(like.name)) {
+  const Shape::Found one = a.At(row_of_a);
+  const Shape::Found other = b.At(row_of_b);
+  if (one.shape == other.shape && one.place == other.place) return true;  // Both include it.
+  if (one.row.label_count != other.row.label_count || one.name() != other.name()) return false;
+  for (std::uint32_t i = 0; i < one.row.label_count; ++i) {
+    const Shape::Label& label = one.label(i);
+    const Shape::Label& like = other.label(i);
+    if (one.shape->View(label.value) != other.shape->View(like.value) ||
+        one.shape->View(label.name) != other.shape->View(like.name)) {
       return false;
     }
   }
@@ -278,11 +206,11 @@ std::size_t MetricBatch::HashSeries(const Shape& shape, std::size_t row) {
     constexpr std::size_t kOddConstant = 0x9E3779B97F4A7C15;
     return (before ^ std::hash<std::string_view>()(text)) * kOddConstant;
   };
-  const Shape::Row& stored = shape.rows[row];
-  std::size_t result = hash(0, shape.View(stored.name));
-  for (std::uint32_t i = 0; i < stored.label_count; ++i) {
-    const Shape::Label& label = shape.labels[stored.first_label + i];
-    result = hash(hash(result, shape.View(label.name)), shape.View(label.value));
+  const Shape::Found found = shape.At(row);
+  std::size_t result = hash(0, found.name());
+  for (std::uint32_t i = 0; i < found.row.label_count; ++i) {
+    const Shape::Label& label = found.label(i);
+    result = hash(hash(result, found.shape->View(label.name)), found.shape->View(label.value));
   }
   return result;
 }
@@ -290,20 +218,33 @@ std::size_t MetricBatch::HashSeries(const Shape& shape, std::size_t row) {
 const std::vector<MetricBatch::Family>& MetricBatch::families() const { return shape_->families; }
 
 void MetricBatch::Repeat(std::shared_ptr<const Shape> shape) {
-  TOCSIN_CHECK(numbers_.empty());
+  TOCSIN_CHECK(values_.empty());
   own_.reset();
   shape_ = std::move(shape);
-  numbers_.reserve(shape_->rows.size());
+  values_.reserve(shape_->row_count());
+}
+
+void MetricBatch::ShrinkToFit() {
+  if (own_ != nullptr) own_->ShrinkToFit();
+  values_.shrink_to_fit();
+  times_ms_.shrink_to_fit();
 }
 
 void MetricBatch::Clear() {
-  numbers_.clear();
+  values_.clear();
+  times_ms_.clear();
   notes_.clear();
   dropped_ = 0;
   parts_.clear();
   part_.reset();
+  constexpr std::size_t kMostRowsKept = 200'000;
   constexpr long kOurs = 2;  // own_ and shape_.
-  if (own_ != nullptr && own_.use_count() == kOurs) {
+  const bool is_usual = values_.capacity() <= kMostRowsKept;
+  if (!is_usual) {
+    values_ = {};
+    times_ms_ = {};
+  }
+  if (is_usual && own_ != nullptr && own_.use_count() == kOurs) {
     own_->Clear();
     return;
   }
@@ -312,8 +253,8 @@ void MetricBatch::Clear() {
 }
 
 std::size_t MetricBatch::MemoryBytes() const {
-  return shape_->arena.capacity() + shape_->labels.capacity() * sizeof(Shape::Label) +
-         shape_->rows.capacity() * sizeof(Shape::Row) + numbers_.capacity() * sizeof(Number);
+  return shape_->MemoryBytes() + values_.capacity() * sizeof(double) +
+         times_ms_.capacity() * sizeof(std::int64_t);
 }
 
 }  // namespace tocsin::model

@@ -3,9 +3,9 @@
 // What one collection brought: families (name, help, type, label names, each
 // said once) and rows of label values and numbers. Built for 300,000 rows: bytes
 // lie in one arena, a row costs no allocation, families that follow each other share
-// the labels of their rows, and Clear() keeps the memory for the next collection. A
-// collection that brings the same rows as another one can share all of them but the
-// numbers. Not thread-safe.
+// the labels of their rows, and Clear() keeps what memory is usual for the next one. A
+// collection that brings rows of another one again, all of them or some, can share all
+// but the numbers. Not thread-safe.
 
 #include <cstdint>
 #include <initializer_list>
@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/base/lean_push.h"
 #include "daemon/model/labels.h"
 
 namespace tocsin::model {
@@ -94,10 +95,15 @@ class MetricBatch {
   std::shared_ptr<const Shape> shape() const { return shape_; }
 
   // Takes another batch's rows, without their numbers: AddNumber() for each of them, in
-  // order, is then all that may be added. `time_ms` counts for rows that have a time.
-  // Requires: cleared before.
+  // order, is then all that may be added. Requires: cleared before; none of the rows has a
+  // time.
   void Repeat(std::shared_ptr<const Shape> shape);
-  void AddNumber(double value, std::int64_t time_ms) { numbers_.push_back({value, time_ms}); }
+  void AddNumber(double value) { LeanPush(values_, value); }
+
+  // Adds another batch's rows with their numbers, without its notes and parts. Families of
+  // the same name must have the same label names. What is required of whoever keeps the
+  // other's shape() holds as long as this batch is not cleared.
+  void Include(const MetricBatch& other);
 
   // Whether two rows have the same name and the same labels in the same order; and a hash
   // of these.
@@ -106,7 +112,7 @@ class MetricBatch {
   static std::size_t HashSeries(const Shape& shape, std::size_t row);
 
   bool repeats() const { return own_ == nullptr; }
-  double number(std::size_t row) const { return numbers_[row].value; }
+  double number(std::size_t row) const { return values_[row]; }
 
   // What this collection could not deliver, for people ("why and how to enable it").
   void AddNote(std::string note) { notes_.push_back(std::move(note)); }
@@ -122,16 +128,23 @@ class MetricBatch {
     std::string_view name;  // Of the sample: the family's, or with _bucket, _sum, _count.
     double value = 0;
     std::optional<std::int64_t> time_ms;
-    std::uint32_t first_label = 0;
     std::uint32_t label_count = 0;
+
+    LabelView label(std::uint32_t index) const;  // Requires: index < label_count.
+
+   private:
+    friend class MetricBatch;
+    const Shape* shape = nullptr;
+    std::uint32_t first_label = 0;
   };
-  std::size_t row_count() const { return numbers_.size(); }
+  std::size_t row_count() const { return values_.size(); }
   Row row(std::size_t index) const;
-  LabelView label(std::uint32_t index) const;  // first_label ≤ index < first_label + label_count.
   const std::vector<Family>& families() const;
 
   void Clear();
-  std::size_t MemoryBytes() const;
+  // Gives back the memory that is held for more rows: for a batch that is kept.
+  void ShrinkToFit();
+  std::size_t MemoryBytes() const;  // Without that of included batches.
 
   static constexpr std::size_t kMaxLabelValueBytes = 4096;
 
@@ -140,17 +153,15 @@ class MetricBatch {
     std::uint32_t offset = 0;
     std::uint32_t size = 0;
   };
-  struct Number {
-    double value = 0;
-    std::int64_t time_ms = 0;
-  };
+  using NameId = std::uint32_t;  // Of a sample's name in the shape.
 
-  void AddRow(FamilyId family, Bytes name, LabelValues label_values,
+  void AddRow(FamilyId family, NameId name, LabelValues label_values,
               std::optional<std::pair<Bytes, Bytes>> extra_label, double value);
 
   std::shared_ptr<Shape> own_;          // Null while another batch's rows are repeated.
   std::shared_ptr<const Shape> shape_;  // Of the rows: `own_`, or the other's.
-  std::vector<Number> numbers_;         // One for each row.
+  std::vector<double> values_;          // One for each row.
+  std::vector<std::int64_t> times_ms_;  // As far as the last row that has one.
   std::vector<std::string> notes_;
   std::size_t dropped_ = 0;
   std::vector<Part> parts_;

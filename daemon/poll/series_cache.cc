@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "daemon/model/exported_labels.h"
@@ -15,6 +16,15 @@ constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
 
 SeriesCache::SeriesCache(model::SampleSink& sink, model::Labels target_labels, bool honor_labels)
     : sink_(sink), target_labels_(std::move(target_labels)), honor_labels_(honor_labels) {}
+
+void SeriesCache::Collected::AddRow(std::uint32_t row) {
+  if (rows.empty() && row == series.size()) return;
+  if (rows.empty()) {
+    rows.resize(series.size());
+    std::iota(rows.begin(), rows.end(), 0u);
+  }
+  rows.push_back(row);
+}
 
 void SeriesCache::Begin(const model::MetricBatch* batch) {
   ++generation_;
@@ -40,45 +50,43 @@ Result<SeriesCache::Found> SeriesCache::Find(std::size_t row, bool tracked) {
     if (IsFreePlaceOf(likely, row)) return Found{Take(likely, row, tracked)};
   }
   if (!is_indexed_) IndexPlaces();
+  const auto before_count = static_cast<std::uint32_t>(before_.series.size());
   if (const auto place = LookUp(row)) {
-    if (!place->is_before) return Found{&now_.series[place->index], Seen::kAgain};
-    const std::uint32_t taken_to = taken_to_[place->index];
+    if (*place >= before_count) return Found{&now_.series[*place - before_count], Seen::kAgain};
+    const std::uint32_t taken_to = taken_to_[*place];
     if (taken_to != kNowhere) return Found{&now_.series[taken_to], Seen::kAgain};
-    return Found{Take(place->index, row, tracked)};
+    return Found{Take(*place, row, tracked)};
   }
-  auto series =
-      sink_.Resolve(model::SeriesLabels(*batch_, batch_->row(row), target_labels_, honor_labels_));
+  auto series = sink_.Resolve(
+      pool_.Share(model::SeriesLabels(batch_->row(row), target_labels_, honor_labels_)));
   if (!series.ok()) return series.error();
   const auto index = static_cast<std::uint32_t>(now_.series.size());
-  places_.emplace(model::MetricBatch::HashSeries(*now_.shape, row), Place{false, index});
+  places_.Add(model::MetricBatch::HashSeries(*now_.shape, row), before_count + index);
   return Found{Keep(*std::move(series), row, tracked), Seen::kFirst, true};
 }
 
 bool SeriesCache::IsFreePlaceOf(std::uint32_t index, std::size_t row) const {
   return index < before_.series.size() && taken_to_[index] == kNowhere &&
-         model::MetricBatch::SameSeries(*before_.shape, before_.rows[index], *now_.shape, row);
+         model::MetricBatch::SameSeries(*before_.shape, before_.RowOf(index), *now_.shape, row);
 }
 
 void SeriesCache::IndexPlaces() {
   is_indexed_ = true;
-  places_.reserve(std::max<std::size_t>(before_.series.size(), batch_->row_count()));
+  places_.Reserve(std::max<std::size_t>(before_.series.size(), batch_->row_count()));
   for (std::uint32_t i = 0; i < before_.series.size(); ++i) {
-    places_.emplace(model::MetricBatch::HashSeries(*before_.shape, before_.rows[i]),
-                    Place{true, i});
+    places_.Add(model::MetricBatch::HashSeries(*before_.shape, before_.RowOf(i)), i);
   }
 }
 
-std::optional<SeriesCache::Place> SeriesCache::LookUp(std::size_t row) const {
-  const auto [begin, end] = places_.equal_range(model::MetricBatch::HashSeries(*now_.shape, row));
-  for (auto place = begin; place != end; ++place) {
-    const Place& at = place->second;
-    const Collected& collected = at.is_before ? before_ : now_;
-    if (model::MetricBatch::SameSeries(*collected.shape, collected.rows[at.index], *now_.shape,
-                                       row)) {
-      return at;
-    }
-  }
-  return std::nullopt;
+std::optional<std::uint32_t> SeriesCache::LookUp(std::size_t row) const {
+  const auto before_count = static_cast<std::uint32_t>(before_.series.size());
+  return places_.Find(model::MetricBatch::HashSeries(*now_.shape, row), [&](std::uint32_t place) {
+    const bool is_before = place < before_count;
+    const Collected& collected = is_before ? before_ : now_;
+    return model::MetricBatch::SameSeries(*collected.shape,
+                                          collected.RowOf(is_before ? place : place - before_count),
+                                          *now_.shape, row);
+  });
 }
 
 const model::SeriesRef* SeriesCache::Take(std::uint32_t index, std::size_t row, bool tracked) {
@@ -90,10 +98,9 @@ const model::SeriesRef* SeriesCache::Take(std::uint32_t index, std::size_t row, 
 const model::SeriesRef* SeriesCache::Keep(model::SeriesRef series, std::size_t row, bool tracked) {
   if (now_.series.empty()) {  // Pointers into it are handed out.
     now_.series.reserve(batch_->row_count());
-    now_.rows.reserve(batch_->row_count());
   }
+  now_.AddRow(static_cast<std::uint32_t>(row));
   now_.series.push_back(std::move(series));
-  now_.rows.push_back(static_cast<std::uint32_t>(row));
   now_.tracked.push_back(tracked);
   now_.has_untracked |= !tracked;
   return &now_.series.back();
@@ -135,7 +142,7 @@ bool SeriesCache::HasRow(std::string_view name, model::LabelView label) const {
   for (std::size_t i = 0; i < batch_->row_count(); ++i) {
     const model::MetricBatch::Row row = batch_->row(i);
     if (row.name != name || row.label_count != (label.first.empty() ? 0 : 1)) continue;
-    if (label.first.empty() || batch_->label(row.first_label) == label) return true;
+    if (label.first.empty() || row.label(0) == label) return true;
   }
   return false;
 }
@@ -164,6 +171,7 @@ const std::vector<model::SeriesRef>& SeriesCache::TakeVanished() {
   before_ = {};
   taken_to_ = {};
   places_ = {};
+  pool_ = {};
   return vanished_;
 }
 

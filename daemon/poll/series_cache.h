@@ -16,7 +16,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/base/place_table.h"
 #include "daemon/base/result.h"
+#include "daemon/model/label_pool.h"
 #include "daemon/model/labels.h"
 #include "daemon/model/metric_batch.h"
 #include "daemon/model/sample_sink.h"
@@ -67,24 +69,23 @@ class SeriesCache {
   struct Collected {
     std::shared_ptr<const model::MetricBatch::Shape> shape;
     std::vector<model::SeriesRef> series;
+    // Of each series; empty: the first series is the first row's, and so on.
     std::vector<std::uint32_t> rows;
     std::vector<bool> tracked;
     bool has_untracked = false;
+
+    void AddRow(std::uint32_t row);  // Of the series that is added next.
+    std::uint32_t RowOf(std::uint32_t index) const { return rows.empty() ? index : rows[index]; }
   };
   struct Own {
     model::SeriesRef series;
     std::uint64_t generation = 0;
   };
-  // A place in before_ or in now_.
-  struct Place {
-    bool is_before = false;
-    std::uint32_t index = 0;
-  };
 
   // Whether the row stood at this place of before_, and no row has taken it yet.
   bool IsFreePlaceOf(std::uint32_t index, std::size_t row) const;
   void IndexPlaces();
-  std::optional<Place> LookUp(std::size_t row) const;
+  std::optional<std::uint32_t> LookUp(std::size_t row) const;
   const model::SeriesRef* Take(std::uint32_t index, std::size_t row, bool tracked);
   const model::SeriesRef* Keep(model::SeriesRef series, std::size_t row, bool tracked);
   bool HasRow(std::string_view name, model::LabelView label) const;
@@ -99,9 +100,11 @@ class SeriesCache {
   Collected now_;
   std::uint32_t next_ = 0;  // The place in before_ that the next row is likely to have.
   std::vector<std::uint32_t> taken_to_;  // Where in now_ each one of before_ is found again.
-  // Only once a row was not in its likely place: where each row of both stands, by its hash.
+  // Only once a row was not in its likely place: where each row of before_ stands, and behind
+  // those each new row of now_, by its hash.
   bool is_indexed_ = false;
-  std::unordered_multimap<std::size_t, Place> places_;
+  PlaceTable places_;
+  model::LabelPool pool_;  // For this collection's new series.
 
   std::uint64_t generation_ = 0;
   std::unordered_map<std::string, Own> own_;  // By name and label.

@@ -109,7 +109,6 @@ void TargetLoop::Collect(WallTime slot) {
   const WallTime at = std::chrono::abs(now - slot) <= kTimestampTolerance ? slot : now;
   const collectors::CollectContext context{clock_, at, clock_.SteadyNow() + config_.timeout,
                                            stop_.get_token()};
-  batch_->Clear();
   if (auto* blocking = std::get_if<std::unique_ptr<collectors::Collector>>(&collector_)) {
     CollectBlocking(**blocking, context);
   } else {
@@ -247,6 +246,7 @@ void TargetLoop::Publish(const collectors::CollectContext& context, double durat
   }
   // Whoever still reads the page before keeps it; its memory is used again otherwise.
   if (!batch_ || batch_.use_count() > 1) batch_ = std::make_shared<model::MetricBatch>();
+  batch_->Clear();  // Now: it may hold what the collector has no more.
   const std::string target = std::string(config_.kind->name) + "/" + config_.name;
   if (!result.ok() && before != model::TargetHealth::kDown) {
     LogWarning("target is down", {{"target", target}, {"error", result.error().message}});

@@ -135,6 +135,13 @@ std::vector<model::SeriesRef> TargetRecorder::FindOpenOfLastLife(std::int64_t at
 
 void TargetRecorder::Commit(WallTime at) {
   if (samples_.empty()) return;
+  CommitSamples(at);
+  // The next collection has use for the memory, but not for very much of it.
+  constexpr std::size_t kMostKept = 200'000;
+  if (samples_.capacity() > kMostKept) samples_ = {};
+}
+
+void TargetRecorder::CommitSamples(WallTime at) {
   const model::CommitContext context{model::CommitOrigin::kCollection, config_.labels, at};
   const auto outcome = sink_.Commit(context, samples_);
   if (outcome.ok()) {

@@ -49,6 +49,7 @@ class TargetRecorder {
   void AddStaleMarkers(std::int64_t at_ms);
   std::vector<model::SeriesRef> FindOpenOfLastLife(std::int64_t at_ms) const;
   void Commit(WallTime at);
+  void CommitSamples(WallTime at);
 
   const TargetConfig& config_;
   model::SampleSink& sink_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/check.h"
+#include "daemon/base/lean_push.h"
 
 namespace tocsin::store {
 namespace {
@@ -42,8 +43,15 @@ std::optional<model::SeriesRef> Head::Find(const model::Labels& labels, std::int
   MutexLock lock(mutex_);
   Series* series = SeriesOf(labels);
   if (series == nullptr) return std::nullopt;
-  series->Touch(now_ms);
+  Touch(*series, now_ms);
   return model::SeriesRef{series->ref_id(), series->labels()};
+}
+
+// An open chunk keeps its series by itself, and knows by the touch how old it is.
+void Head::Touch(Series& series, std::int64_t now_ms) {
+  if (series.has_open_chunk()) return;
+  MutexLock stripe(StripeOf(SlotOf(series.ref_id())));
+  series.Touch(now_ms);
 }
 
 std::vector<ArchivedSeries> Head::Archived(std::uint64_t fingerprint) const {
@@ -58,7 +66,7 @@ Series& Head::Insert(const model::Labels& labels, std::uint64_t history_id, std:
   Slot slot;
   if (free_slots_.empty()) {
     slot = static_cast<Slot>(slots_.size());
-    slots_.emplace_back();
+    LeanPush(slots_, {});
   } else {
     slot = free_slots_.back();
     free_slots_.pop_back();
@@ -78,7 +86,7 @@ std::optional<model::SeriesRef> Head::Create(const model::Labels& labels,
   refusal = Refusal::kNone;
   MutexLock lock(mutex_);
   if (Series* series = SeriesOf(labels)) {
-    series->Touch(now_ms);
+    Touch(*series, now_ms);
     return model::SeriesRef{series->ref_id(), series->labels()};
   }
   const auto [first, last] = archive_.equal_range(labels.Fingerprint());
@@ -218,7 +226,7 @@ Head::Selected Head::Select(const std::vector<model::Matcher>& matchers,
                             model::TimeRange range) const {
   Selected selected;
   MutexLock lock(mutex_);
-  const LabelIndex::Postings found = index_.Find(
+  const std::vector<Slot> found = index_.Find(
       matchers, slots_.size(),
       [this](Slot slot) -> const model::Labels& {
         mutex_.AssertHeld();
@@ -226,7 +234,7 @@ Head::Selected Head::Select(const std::vector<model::Matcher>& matchers,
       },
       [this] {
         mutex_.AssertHeld();
-        LabelIndex::Postings all;
+        std::vector<Slot> all;
         all.reserve(by_labels_.size());
         for (Slot slot = 0; slot < slots_.size(); ++slot) {
           if (slots_[slot] != nullptr) all.push_back(slot);
@@ -264,7 +272,7 @@ std::optional<std::int64_t> Head::Read(const Series& series, Ahead ahead, model:
   const auto is_ours = [&](const Series* other) {
     return other != nullptr && &StripeOf(SlotOf(other->ref_id())) == &mutex;
   };
-  if (is_ours(ahead.later)) ahead.later->FetchChunkList();
+  if (is_ours(ahead.later)) ahead.later->FetchBody();
   if (is_ours(ahead.soon)) ahead.soon->FetchSamples(range.from_ms);
   if (series.has_history() && !series.MemoryCovers(range.from_ms)) {
     const std::int64_t memory_from_ms = series.memory_from_ms();
@@ -293,7 +301,7 @@ std::vector<std::string> Head::LabelValues(std::string_view name) const {
   std::vector<std::string> values;
   const auto found = index_.names().find(name);
   if (found == index_.names().end()) return values;
-  for (const auto& [value, postings] : found->second) values.push_back(value);
+  for (const auto& [value, slots] : found->second) values.push_back(value);
   return values;
 }
 

@@ -211,6 +211,7 @@ class Head {
   static std::string TargetKey(const model::Labels& labels);
   Series* SeriesOf(std::uint64_t ref_id) REQUIRES_LOCK(mutex_);
   Series* SeriesOf(const model::Labels& labels) REQUIRES_LOCK(mutex_);
+  void Touch(Series& series, std::int64_t now_ms) REQUIRES_LOCK(mutex_);
   void AppendAll(std::span<const model::SeriesSample> samples, std::int64_t now_ms,
                  Appended& result, JournalEncoder& journal);
   void FetchAhead(std::span<const model::SeriesSample> samples, std::size_t at) const

@@ -9,17 +9,16 @@ namespace {
 
 using model::Matcher;
 using model::MatchOp;
-using Postings = LabelIndex::Postings;
-using Lists = std::vector<const Postings*>;
+using Lists = std::vector<const SlotList*>;
 
-// One label test costs about as much as walking this many postings.
-constexpr std::size_t kPostingsPerTest = 16;
+// One label test costs about as much as walking this many slots.
+constexpr std::size_t kSlotsPerTest = 16;
 
 class SlotSet {
  public:
   explicit SlotSet(std::size_t slot_count) : words_(slot_count / 64 + 1) {}
-  void Add(const Postings& postings) {
-    for (const Slot slot : postings) words_[slot / 64] |= Bit(slot);
+  void Add(const SlotList& slots) {
+    slots.ForEach([this](Slot slot) { words_[slot / 64] |= Bit(slot); });
   }
   bool Has(Slot slot) const { return (words_[slot / 64] & Bit(slot)) != 0; }
 
@@ -48,12 +47,12 @@ struct Condition {
   const Matcher* matcher = nullptr;
   bool excludes = false;  // The lists are to be taken away.
   Lists lists;
-  std::size_t postings = 0;
+  std::size_t slots = 0;
 };
 
-void Collect(const Postings& postings, Condition& condition) {
-  condition.lists.push_back(&postings);
-  condition.postings += postings.size();
+void Collect(const SlotList& slots, Condition& condition) {
+  condition.lists.push_back(&slots);
+  condition.slots += slots.size();
 }
 
 void CollectNamed(const LabelIndex::Values& values, std::string_view value, Condition& condition) {
@@ -87,26 +86,26 @@ Condition Resolve(const Matcher& matcher, const LabelIndex::Values* values) {
   }
   const std::string_view prefix =
       matcher.op() == MatchOp::kRegex ? LiteralPrefix(matcher.value()) : std::string_view();
-  for (const auto& [value, postings] : *values) {
+  for (const auto& [value, slots] : *values) {
     const bool matches = value.starts_with(prefix) && matcher.Matches(value);
-    if (matches != condition.excludes) Collect(postings, condition);
+    if (matches != condition.excludes) Collect(slots, condition);
   }
   return condition;
 }
 
 void Narrow(const Condition& condition, std::size_t slot_count,
-            const LabelIndex::LabelsOf& labels_of, Postings& candidates) {
+            const LabelIndex::LabelsOf& labels_of, std::vector<Slot>& candidates) {
   if (condition.lists.empty()) {
     if (!condition.excludes) candidates.clear();
     return;
   }
-  if (condition.postings + slot_count / 64 > candidates.size() * kPostingsPerTest) {
+  if (condition.slots + slot_count / 64 > candidates.size() * kSlotsPerTest) {
     std::erase_if(candidates,
                   [&](Slot slot) { return !condition.matcher->Matches(labels_of(slot)); });
     return;
   }
   SlotSet listed(slot_count);
-  for (const Postings* list : condition.lists) listed.Add(*list);
+  for (const SlotList* list : condition.lists) listed.Add(*list);
   std::erase_if(candidates, [&](Slot slot) { return listed.Has(slot) == condition.excludes; });
 }
 
@@ -118,9 +117,9 @@ void LabelIndex::Add(Slot slot, const model::Labels& labels) {
     if (by_name == names_.end()) by_name = names_.emplace(std::string(name), Values()).first;
     auto by_value = by_name->second.find(value);
     if (by_value == by_name->second.end()) {
-      by_value = by_name->second.emplace(std::string(value), Postings()).first;
+      by_value = by_name->second.emplace(std::string(value), SlotList()).first;
     }
-    by_value->second.push_back(slot);
+    by_value->second.Add(slot);
   }
 }
 
@@ -131,15 +130,15 @@ void LabelIndex::Remove(const std::vector<std::pair<Slot, model::Labels>>& serie
   std::vector<bool> removed(std::size_t{most} + 1);
   for (const auto& [slot, labels] : series) removed[slot] = true;
 
-  std::unordered_map<Postings*, std::pair<std::string_view, std::string_view>> touched;
+  std::unordered_map<SlotList*, std::pair<std::string_view, std::string_view>> touched;
   for (const auto& [slot, labels] : series) {
     for (const auto& [name, value] : labels) {
       touched.emplace(&names_.find(name)->second.find(value)->second, std::pair(name, value));
     }
   }
-  for (const auto& [postings, label] : touched) {
-    std::erase_if(*postings, [&](Slot slot) { return slot <= most && removed[slot]; });
-    if (!postings->empty()) continue;
+  for (const auto& [slots, label] : touched) {
+    slots->RemoveIf([&](Slot slot) { return slot <= most && removed[slot]; });
+    if (!slots->empty()) continue;
     const auto by_name = names_.find(label.first);
     by_name->second.erase(by_name->second.find(label.second));
     if (by_name->second.empty()) names_.erase(by_name);
@@ -151,9 +150,9 @@ const LabelIndex::Values* LabelIndex::ValuesOf(std::string_view name) const {
   return found == names_.end() ? nullptr : &found->second;
 }
 
-LabelIndex::Postings LabelIndex::Find(const std::vector<Matcher>& matchers, std::size_t slot_count,
-                                      const LabelsOf& labels_of,
-                                      const std::function<Postings()>& all) const {
+std::vector<Slot> LabelIndex::Find(const std::vector<Matcher>& matchers, std::size_t slot_count,
+                                   const LabelsOf& labels_of,
+                                   const std::function<std::vector<Slot>()>& all) const {
   std::vector<Condition> conditions;
   std::vector<const Matcher*> to_test;  // Left until the others have narrowed the search.
   bool narrowed = false;
@@ -164,7 +163,7 @@ LabelIndex::Postings LabelIndex::Find(const std::vector<Matcher>& matchers, std:
     }
     conditions.push_back(Resolve(matcher, ValuesOf(matcher.name())));
     if (conditions.back().excludes) continue;
-    if (conditions.back().postings == 0) return {};
+    if (conditions.back().slots == 0) return {};
     narrowed = true;
   }
   if (!narrowed) {
@@ -174,14 +173,14 @@ LabelIndex::Postings LabelIndex::Find(const std::vector<Matcher>& matchers, std:
   }
   // The narrowest first; those that only take away last.
   std::sort(conditions.begin(), conditions.end(), [](const Condition& a, const Condition& b) {
-    return std::pair(a.excludes, a.postings) < std::pair(b.excludes, b.postings);
+    return std::pair(a.excludes, a.slots) < std::pair(b.excludes, b.slots);
   });
-  Postings candidates;
+  std::vector<Slot> candidates;
   std::size_t next = 0;
   if (!conditions.empty() && !conditions[0].excludes) {
-    candidates.reserve(conditions[0].postings);
-    for (const Postings* list : conditions[0].lists) {
-      candidates.insert(candidates.end(), list->begin(), list->end());
+    candidates.reserve(conditions[0].slots);
+    for (const SlotList* list : conditions[0].lists) {
+      list->ForEach([&](Slot slot) { candidates.push_back(slot); });
     }
     next = 1;
   } else {

@@ -4,7 +4,6 @@
 // it. Finds the series of a list of matchers without testing each series.
 // Not thread-safe (Head guards it).
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -13,10 +12,9 @@
 
 #include "daemon/model/labels.h"
 #include "daemon/model/matcher.h"
+#include "daemon/store/slot_list.h"
 
 namespace tocsin::store {
-
-using Slot = std::uint32_t;  // A series' place in the head.
 
 class LabelIndex {
  public:
@@ -28,8 +26,7 @@ class LabelIndex {
   };
   template <class Value>
   using ByText = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
-  using Postings = std::vector<Slot>;
-  using Values = ByText<Postings>;
+  using Values = ByText<SlotList>;
 
   void Add(Slot slot, const model::Labels& labels);
 
@@ -41,8 +38,9 @@ class LabelIndex {
 
   // The slots that satisfy every matcher, in no order. `all` gives every slot and
   // is asked only if no matcher narrows the search.
-  Postings Find(const std::vector<model::Matcher>& matchers, std::size_t slot_count,
-                const LabelsOf& labels_of, const std::function<Postings()>& all) const;
+  std::vector<Slot> Find(const std::vector<model::Matcher>& matchers, std::size_t slot_count,
+                         const LabelsOf& labels_of,
+                         const std::function<std::vector<Slot>()>& all) const;
 
   const ByText<Values>& names() const { return names_; }
 

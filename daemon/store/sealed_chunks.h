@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace tocsin::store {
 
@@ -28,8 +29,8 @@ class SealedChunks {
  public:
   SealedChunks() = default;
   ~SealedChunks() { Clear(); }
-  SealedChunks(const SealedChunks&) = delete;
-  SealedChunks& operator=(const SealedChunks&) = delete;
+  SealedChunks(SealedChunks&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  SealedChunks& operator=(SealedChunks&&) = delete;
 
   std::size_t size() const { return block_ == nullptr ? 0 : block_->count; }
   bool empty() const { return size() == 0; }

@@ -37,8 +37,8 @@ class StoreSelection : public model::Selection {
                         model::Sample& out) const override;
 
  private:
-  // What is to be drawn into the cache while `series` is read: first an object, then the
-  // list that it points to, then what that points to.
+  // What is to be drawn into the cache while `series` is read: of those that follow first
+  // the series, then its body, then its open chunk and the list of its full ones.
   Head::Ahead FetchAhead(std::size_t series) const {
     constexpr std::size_t kSoon = 4;
     constexpr std::size_t kLater = 8;

@@ -1,8 +1,10 @@
 #pragma once
 
 // Finds a series' slot by its labels. Open addressing with eight bytes an entry: the
-// labels themselves are kept once, by the series. Not thread-safe (Head guards it).
+// labels themselves are kept once, by the series. Grows by a quarter, as every entry
+// that stays free is memory lost. Not thread-safe (Head guards it).
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -42,8 +44,7 @@ class SlotTable {
     while (entries_[gap].slot != slot) gap = Next(gap);
     // Entries that the gap would cut off from their home move into it.
     for (std::size_t at = Next(gap); entries_[at].used(); at = Next(at)) {
-      const std::size_t from_home = (at - Home(entries_[at].tag)) & mask();
-      if (from_home < ((at - gap) & mask())) continue;
+      if (Distance(Home(entries_[at].tag), at) < Distance(gap, at)) continue;
       entries_[gap] = entries_[at];
       gap = at;
     }
@@ -53,20 +54,26 @@ class SlotTable {
 
  private:
   static constexpr Slot kNoSlot = ~Slot{0};
-  static constexpr std::size_t kFirstCapacity = 64;  // A power of two, as all that follow.
+  static constexpr std::size_t kFirstCapacity = 64;
 
   struct Entry {
-    std::uint32_t tag = 0;  // The hash's lower half.
+    std::uint32_t tag = 0;  // The hash's upper half, which is the better mixed one.
     Slot slot = kNoSlot;
     bool used() const { return slot != kNoSlot; }
   };
 
   static std::uint32_t TagOf(const model::Labels& labels) {
-    return static_cast<std::uint32_t>(labels.Hash());
+    return static_cast<std::uint32_t>(labels.Hash() >> 32);
   }
-  std::size_t mask() const { return entries_.size() - 1; }
-  std::size_t Home(std::uint32_t tag) const { return tag & mask(); }
-  std::size_t Next(std::size_t at) const { return (at + 1) & mask(); }
+  // Tags are spread over their whole range: a capacity that is no power of two needs no
+  // division for it.
+  std::size_t Home(std::uint32_t tag) const {
+    return static_cast<std::size_t>((std::uint64_t{tag} * entries_.size()) >> 32);
+  }
+  std::size_t Next(std::size_t at) const { return at + 1 == entries_.size() ? 0 : at + 1; }
+  std::size_t Distance(std::size_t from, std::size_t to) const {
+    return to >= from ? to - from : to + entries_.size() - from;
+  }
 
   void Insert(Entry entry) {
     std::size_t at = Home(entry.tag);
@@ -74,7 +81,7 @@ class SlotTable {
     entries_[at] = entry;
   }
   void Grow() {
-    std::vector<Entry> old(entries_.empty() ? kFirstCapacity : entries_.size() * 2);
+    std::vector<Entry> old(std::max(kFirstCapacity, entries_.size() / 4 * 5));
     old.swap(entries_);
     for (const Entry& entry : old) {
       if (entry.used()) Insert(entry);

@@ -50,8 +50,9 @@ struct StoreStats {
   std::int64_t label_pairs = 0;      // Distinct, in the head.
   std::int64_t min_time_ms = 0;      // Of the samples in memory; both 0 without samples.
   std::int64_t max_time_ms = 0;
-  std::int64_t memory_bytes = 0;  // Of chunks and series, without allocator overhead.
-  std::int64_t chunk_bytes = 0;   // Of these the chunks.
+  // Of chunks and series, without the labels that several share and allocator overhead.
+  std::int64_t memory_bytes = 0;
+  std::int64_t chunk_bytes = 0;  // Of these the chunks.
   std::int64_t disk_bytes = 0;
   std::int64_t journal_rows = 0;
   std::int64_t corruptions = 0;  // Damaged files set aside since the start.

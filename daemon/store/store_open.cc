@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/model/label_pool.h"
 #include "daemon/store/selection.h"
 #include "daemon/store/store_rep.h"
 
@@ -32,6 +33,7 @@ Result<> Store::Rep::Replay() {
 
 Result<> Store::Rep::ReplayRows(std::uint64_t& last_sequence) {
   std::unordered_set<std::uint64_t> unknown;
+  model::LabelPool pool;
   const std::int64_t now_ms = NowMs();
   auto replayed = history_->ForEachRow(
       [&](std::uint64_t sequence, const std::vector<JournalSample>& samples) -> Result<> {
@@ -43,7 +45,7 @@ Result<> Store::Rep::ReplayRows(std::uint64_t& last_sequence) {
           TOCSIN_ASSIGN_OR_RETURN(auto extent, history_->Extent(id));
           if (extent.has_value()) extent->last_value = LastValueOf(*extent);
           if (labels.has_value()) {
-            head_.Restore(*labels, extent.value_or(ArchivedSeries{id, 0, 0, {}}),
+            head_.Restore(pool.Share(*labels), extent.value_or(ArchivedSeries{id, 0, 0, {}}),
                           extent.has_value(), now_ms);
           } else {
             unknown.insert(id);

@@ -28,8 +28,8 @@ void CountLabels(const LabelIndex& index, std::size_t top, StoreStats& stats) {
   std::vector<NamedCount> pairs;
   for (const auto& [name, of_name] : index.names()) {
     std::int64_t text_bytes = 0;
-    for (const auto& [value, postings] : of_name) {
-      const auto series = static_cast<std::int64_t>(postings.size());
+    for (const auto& [value, slots] : of_name) {
+      const auto series = static_cast<std::int64_t>(slots.size());
       text_bytes += static_cast<std::int64_t>(value.size()) * series;
       if (name == model::kMetricName) by_metric.emplace_back(value, series);
       pairs.emplace_back(name + "=" + value, series);

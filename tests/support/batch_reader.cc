@@ -7,10 +7,10 @@
 namespace tocsin::testing {
 namespace {
 
-std::string SeriesText(const model::MetricBatch& batch, const model::MetricBatch::Row& row) {
+std::string SeriesText(const model::MetricBatch::Row& row) {
   std::map<std::string_view, std::string_view> labels;
   for (std::uint32_t i = 0; i < row.label_count; ++i) {
-    auto [name, value] = batch.label(row.first_label + i);
+    auto [name, value] = row.label(i);
     if (!value.empty()) labels.emplace(name, value);
   }
   std::string text(row.name);
@@ -29,7 +29,7 @@ std::string SeriesText(const model::MetricBatch& batch, const model::MetricBatch
 std::optional<double> Value(const model::MetricBatch& batch, std::string_view series) {
   for (std::size_t i = 0; i < batch.row_count(); ++i) {
     auto row = batch.row(i);
-    if (SeriesText(batch, row) == series) return row.value;
+    if (SeriesText(row) == series) return row.value;
   }
   return std::nullopt;
 }
@@ -38,7 +38,7 @@ std::map<std::string, double> Series(const model::MetricBatch& batch) {
   std::map<std::string, double> series;
   for (std::size_t i = 0; i < batch.row_count(); ++i) {
     auto row = batch.row(i);
-    series[SeriesText(batch, row)] = row.value;
+    series[SeriesText(row)] = row.value;
   }
   return series;
 }
@@ -56,7 +56,7 @@ std::set<std::string> Duplicates(const model::MetricBatch& batch) {
   std::set<std::string> seen;
   std::set<std::string> duplicates;
   for (std::size_t i = 0; i < batch.row_count(); ++i) {
-    std::string text = SeriesText(batch, batch.row(i));
+    std::string text = SeriesText(batch.row(i));
     if (!seen.insert(text).second) duplicates.insert(text);
   }
   return duplicates;

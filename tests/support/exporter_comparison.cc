@@ -162,7 +162,7 @@ ExporterPage PageOf(const model::MetricBatch& batch) {
     const auto& family = batch.families()[row.family];
     ExporterPage::Series series{family.name, std::string(row.name), {}, row.value};
     for (std::uint32_t j = 0; j < row.label_count; ++j) {
-      const auto [name, value] = batch.label(row.first_label + j);
+      const auto [name, value] = row.label(j);
       if (!value.empty()) series.labels.emplace(name, value);
     }
     std::string names;

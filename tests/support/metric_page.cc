@@ -11,8 +11,8 @@ MetricPage PageOfNumbers(const model::MetricBatch& batch) {
   for (std::size_t i = 0; i < batch.row_count(); ++i) {
     const auto row = batch.row(i);
     std::vector<model::LabelView> labels = {{model::kMetricName, row.name}};
-    for (std::uint32_t j = row.first_label; j < row.first_label + row.label_count; ++j) {
-      labels.push_back(batch.label(j));
+    for (std::uint32_t j = 0; j < row.label_count; ++j) {
+      labels.push_back(row.label(j));
     }
     page[model::Labels::FromPairs(labels).Text()] = row.value;
   }

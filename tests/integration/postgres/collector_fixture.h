@@ -48,7 +48,7 @@ struct Collection {
       if (row.name != name) continue;
       std::size_t matched = 0;
       for (std::uint32_t label = 0; label < row.label_count; ++label) {
-        const auto [key, text] = batch->label(row.first_label + label);
+        const auto [key, text] = row.label(label);
         const auto wanted = labels.find(std::string(key));
         if (wanted != labels.end() && wanted->second == text) ++matched;
       }
@@ -66,7 +66,7 @@ struct Collection {
       if (row.name != name) continue;
       std::size_t matched = 0;
       for (std::uint32_t label = 0; label < row.label_count; ++label) {
-        const auto [key, text] = batch->label(row.first_label + label);
+        const auto [key, text] = row.label(label);
         const auto wanted = labels.find(std::string(key));
         if (wanted != labels.end() && wanted->second == text) ++matched;
       }

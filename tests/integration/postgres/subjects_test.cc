@@ -127,8 +127,7 @@ TEST_F(PostgresSubjectsTest, NamesTypesAndLabelsAreTheExporters) {
     for (std::size_t i = 0; i < collection.batch->row_count(); ++i) {
       const auto row = collection.batch->row(i);
       if (row.name != family.name) continue;
-      EXPECT_EQ(row.value, 1) << collection.batch->label(row.first_label).second << "\n"
-                              << collection.Notes();
+      EXPECT_EQ(row.value, 1) << row.label(0).second << "\n" << collection.Notes();
     }
   }
 }
@@ -324,7 +323,7 @@ TEST_F(PostgresSubjectsTest, StatementsBeyondTheLimitAreSummedUpAndTextsAreShown
     const auto row = collection.batch->row(i);
     if (row.name != "pg_stat_statements_query_id") continue;
     ++texts;
-    EXPECT_LE(collection.batch->label(row.first_label + 1).second.size(), 10u);
+    EXPECT_LE(row.label(1).second.size(), 10u);
   }
   EXPECT_EQ(texts, 3);
   for (int i = 0; i < 10; ++i) ran(i);

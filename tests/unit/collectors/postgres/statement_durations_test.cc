@@ -109,7 +109,7 @@ TEST_F(StatementDurationsTest, BucketsHoldTheirUpperBound) {
       const auto row = batch.row(i);
       if (row.name != "pg_query_duration_seconds_bucket") continue;
       for (std::uint32_t j = 0; j < row.label_count; ++j) {
-        const auto [name, value] = batch.label(row.first_label + j);
+        const auto [name, value] = row.label(j);
         if (name == "le" && value == le) return row.value;
       }
     }

@@ -27,8 +27,8 @@ std::vector<std::string> Rows(const MetricBatch& batch) {
     const auto& family = batch.families()[row.family];
     std::string line = family.name + " " + std::string(model::MetricTypeName(family.type)) + " " +
                        std::string(row.name) + "{";
-    for (std::uint32_t j = row.first_label; j < row.first_label + row.label_count; ++j) {
-      line += std::string(batch.label(j).first) + "=" + std::string(batch.label(j).second) + ";";
+    for (std::uint32_t j = 0; j < row.label_count; ++j) {
+      line += std::string(row.label(j).first) + "=" + std::string(row.label(j).second) + ";";
     }
     line += "} " + FormatDouble(row.value);
     if (row.time_ms) line += " @" + std::to_string(*row.time_ms);

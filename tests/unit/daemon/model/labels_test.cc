@@ -45,6 +45,61 @@ TEST(LabelsTest, CopiesShareAndChangesDoNot) {
   EXPECT_EQ(original.Drop({"b"}), (Labels{{"a", "1"}}));
 }
 
+TEST(LabelsTest, NamedSetsAreAsOthersAre) {
+  const Labels rest{{"job", "pg"}, {"relname", "t1"}};
+  const Labels named = Labels::Named(Labels{{"__name__", "scans"}}, rest);
+  const Labels flat{{"__name__", "scans"}, {"job", "pg"}, {"relname", "t1"}};
+  const Labels again =
+      Labels::Named(Labels{{"__name__", "scans"}}, Labels{{"job", "pg"}, {"relname", "t1"}});
+  for (const Labels& other : {flat, again}) {
+    EXPECT_EQ(named, other);
+    EXPECT_EQ(other, named);
+    EXPECT_EQ(named.Hash(), other.Hash());
+    EXPECT_EQ(named.Fingerprint(), other.Fingerprint());
+    EXPECT_FALSE(named < other || other < named);
+  }
+  EXPECT_EQ(named.size(), 3u);
+  EXPECT_EQ(named.Text(), "scans{job=\"pg\", relname=\"t1\"}");
+  EXPECT_EQ(named.Name(), "scans");
+  EXPECT_EQ(named.Get("relname"), "t1");
+  for (const Labels& other :
+       {Labels{{"__name__", "scan"}, {"job", "pg"}, {"relname", "t1"}},
+        Labels{{"__name__", "scans"}, {"job", "pg"}, {"relname", "t2"}},
+        Labels{{"__name__", "scans"}, {"job", "pg"}}, rest, Labels{{"__name__", "scans"}},
+        Labels::Named(Labels{{"__name__", "tuples"}}, rest)}) {
+    EXPECT_FALSE(named == other) << other.Text();
+    EXPECT_FALSE(other == named) << other.Text();
+  }
+}
+
+TEST(LabelsTest, NamedSetsChangeAsOthersDo) {
+  const Labels rest{{"job", "pg"}, {"relname", "t1"}};
+  const Labels flat{{"__name__", "scans"}, {"job", "pg"}, {"relname", "t1"}};
+  const Labels named = Labels::Named(Labels{{"__name__", "scans"}}, rest);
+  EXPECT_EQ(named.Without("__name__"), rest);
+  EXPECT_EQ(named.Without("job"), flat.Without("job"));
+  EXPECT_EQ(named.Without("relname"), flat.Without("relname"));
+  EXPECT_EQ(named.Without("other"), flat);
+  EXPECT_EQ(named.With("job", "x"), flat.With("job", "x"));
+  EXPECT_EQ(named.Keep({"__name__"}), flat.Keep({"__name__"}));
+  EXPECT_EQ(named.Drop({"__name__", "job"}), flat.Drop({"__name__", "job"}));
+  EXPECT_EQ(named.Overlay(Labels{{"a", "1"}}), flat.Overlay(Labels{{"a", "1"}}));
+  EXPECT_EQ(Labels::Named(Labels{{"__name__", "up"}}, Labels()), (Labels{{"__name__", "up"}}));
+}
+
+TEST(LabelsTest, PartsOfNamedSetsLiveAsLongAsTheyAreNeeded) {
+  Labels rest;
+  Labels copy;
+  {
+    const Labels named = Labels::Named(Labels{{"__name__", "scans"}}, Labels{{"job", "pg"}});
+    copy = named;
+    rest = named.Without("__name__");
+  }
+  EXPECT_EQ(copy.Text(), "scans{job=\"pg\"}");
+  copy = Labels();
+  EXPECT_EQ(rest.Get("job"), "pg");
+}
+
 TEST(LabelsTest, TheFingerprintIsAlertmanagers) {
   const Labels labels{{"alertname", "PgDown"},
                       {"cluster", "c1"},

@@ -11,8 +11,8 @@ std::string Text(const MetricBatch& batch) {
     const MetricBatch::Row row = batch.row(i);
     out += row.name;
     out += '{';
-    for (std::uint32_t l = row.first_label; l < row.first_label + row.label_count; ++l) {
-      out += std::string(batch.label(l).first) + "=" + std::string(batch.label(l).second) + ",";
+    for (std::uint32_t l = 0; l < row.label_count; ++l) {
+      out += std::string(row.label(l).first) + "=" + std::string(row.label(l).second) + ",";
     }
     out += "} " + std::to_string(row.value) + "\n";
   }
@@ -51,8 +51,8 @@ TEST(MetricBatchTest, HostileLabelValuesAreMendedAndCut) {
   const auto family = batch.DeclareFamily("m", "", MetricType::kGauge, {"l"});
   batch.Add(family, {"bad\xFF"}, 1);
   batch.Add(family, {std::string(10'000, 'x')}, 1);
-  EXPECT_EQ(batch.label(batch.row(0).first_label).second, "bad\xEF\xBF\xBD");
-  EXPECT_EQ(batch.label(batch.row(1).first_label).second.size(), MetricBatch::kMaxLabelValueBytes);
+  EXPECT_EQ(batch.row(0).label(0).second, "bad\xEF\xBF\xBD");
+  EXPECT_EQ(batch.row(1).label(0).second.size(), MetricBatch::kMaxLabelValueBytes);
 }
 
 TEST(MetricBatchTest, ClearKeepsTheMemory) {
@@ -94,8 +94,12 @@ TEST(MetricBatchTest, FamiliesShareTheLabelsOfTheirRows) {
       expected += TableRow("m" + std::to_string(family), "t" + std::to_string(table));
     }
     EXPECT_EQ(Text(batch), expected);
-    constexpr std::size_t kBytesOfARow = 100;  // A row and its number have 40, vectors grow.
+    constexpr std::size_t kBytesOfARow = 60;  // A row and its number have 24, vectors grow.
     EXPECT_LE(batch.MemoryBytes(), batch.row_count() * kBytesOfARow) << by_family;
+    batch.ShrinkToFit();
+    EXPECT_EQ(Text(batch), expected);
+    // Rows of one family that follow each other need none but their numbers and labels.
+    EXPECT_LE(batch.MemoryBytes(), batch.row_count() * (by_family ? 16 : 30)) << by_family;
   }
 }
 
@@ -142,6 +146,81 @@ TEST(MetricBatchTest, SharedLabelsSurviveOtherRowsInBetween) {
   }
 }
 
+TEST(MetricBatchTest, IncludedRowsStandBetweenThoseThatAreAdded) {
+  MetricBatch tables;
+  const auto scans = tables.DeclareFamily("scans", "", MetricType::kCounter, {"relname"});
+  const auto took = tables.DeclareFamily("took", "", MetricType::kHistogram, {"relname"});
+  tables.Add(scans, {"a"}, 1);
+  const std::vector<std::string_view> relname{"a"};
+  tables.AddHistogram(took, relname, {std::vector<double>{2}, std::vector<std::uint64_t>{3, 4}, 5});
+  tables.ShrinkToFit();
+  MetricBatch nothing;
+  MetricBatch page;
+  for (int round = 0; round < 2; ++round) {
+    page.Clear();
+    page.AddGauge("first", "", 6);
+    page.Include(nothing);
+    page.Include(tables);
+    page.Add(page.DeclareFamily("scans", "", MetricType::kCounter, {"relname"}), {"b"}, 7);
+    page.AddGauge("last", "", 8);
+    page.Include(tables);
+    const std::string included =
+        "scans{relname=a,} 1.000000\ntook_bucket{relname=a,le=2,} 3.000000\n"
+        "took_bucket{relname=a,le=+Inf,} 7.000000\ntook_sum{relname=a,} 5.000000\n"
+        "took_count{relname=a,} 7.000000\n";
+    EXPECT_EQ(Text(page), "first{} 6.000000\n" + included +
+                              "scans{relname=b,} 7.000000\nlast{} 8.000000\n" + included);
+    // By the page's families, not by those of the batch that they came from.
+    EXPECT_EQ(page.families()[page.row(1).family].name, "scans");
+    EXPECT_EQ(page.row(1).family, page.row(6).family);
+    EXPECT_EQ(page.families()[page.row(12).family].name, "took");
+  }
+  // A batch of such rows is a batch as any other.
+  MetricBatch book;
+  book.AddGauge("cover", "", 9);
+  book.Include(page);
+  EXPECT_EQ(Text(book), "cover{} 9.000000\n" + Text(page));
+  EXPECT_EQ(book.families()[book.row(7).family].name, "scans");
+  // What they came from may be cleared and gone.
+  const std::string before = Text(book);
+  tables.Clear();
+  tables.AddGauge("other", "", 10);
+  page.Clear();
+  EXPECT_EQ(Text(book), before);
+}
+
+TEST(MetricBatchTest, IncludedRowsKeepTheirTimes) {
+  MetricBatch timed;
+  const auto family = timed.DeclareFamily("m", "", MetricType::kGauge);
+  timed.AddSample(family, "m", {}, 1);
+  timed.AddSample(family, "m", {}, 2, 1'000);
+  timed.AddSample(family, "m", {}, 3);
+  MetricBatch page;
+  page.AddGauge("first", "", 0);
+  page.Include(timed);
+  page.Include(timed);
+  std::vector<std::int64_t> times;
+  for (std::size_t i = 0; i < page.row_count(); ++i) {
+    times.push_back(page.row(i).time_ms.value_or(-1));
+  }
+  EXPECT_EQ(times, (std::vector<std::int64_t>{-1, -1, 1'000, -1, -1, 1'000, -1}));
+}
+
+TEST(MetricBatchTest, IncludedRowsAreTheSameSeriesAsAdded) {
+  MetricBatch part;
+  part.Add(part.DeclareFamily("m", "", MetricType::kGauge, {"l"}), {"a"}, 1);
+  MetricBatch with;
+  with.AddGauge("first", "", 0);
+  with.Include(part);
+  MetricBatch without;
+  without.Add(without.DeclareFamily("m", "", MetricType::kGauge, {"l"}), {"a"}, 1);
+  without.Add(without.DeclareFamily("m", "", MetricType::kGauge, {"l"}), {"b"}, 1);
+  EXPECT_TRUE(MetricBatch::SameSeries(*with.shape(), 1, *without.shape(), 0));
+  EXPECT_FALSE(MetricBatch::SameSeries(*with.shape(), 1, *without.shape(), 1));
+  EXPECT_TRUE(MetricBatch::SameSeries(*with.shape(), 1, *part.shape(), 0));
+  EXPECT_EQ(MetricBatch::HashSeries(*with.shape(), 1), MetricBatch::HashSeries(*part.shape(), 0));
+}
+
 TEST(MetricBatchTest, RowsAreSharedAndNumbersAreNot) {
   MetricBatch first;
   const auto family = first.DeclareFamily("m", "", MetricType::kGauge, {"l"});
@@ -149,8 +228,8 @@ TEST(MetricBatchTest, RowsAreSharedAndNumbersAreNot) {
   first.Add(family, {"b"}, 2);
   MetricBatch second;
   second.Repeat(first.shape());
-  second.AddNumber(3, 0);
-  second.AddNumber(4, 0);
+  second.AddNumber(3);
+  second.AddNumber(4);
   EXPECT_TRUE(second.repeats());
   EXPECT_EQ(Text(first), "m{l=a,} 1.000000\nm{l=b,} 2.000000\n");
   EXPECT_EQ(Text(second), "m{l=a,} 3.000000\nm{l=b,} 4.000000\n");

@@ -27,7 +27,7 @@ class SeriesCacheTest : public ::testing::Test {
   static void Repeat(const MetricBatch& first, MetricBatch& batch) {
     batch.Clear();
     batch.Repeat(first.shape());
-    for (std::size_t i = 0; i < first.row_count(); ++i) batch.AddNumber(1, 0);
+    for (std::size_t i = 0; i < first.row_count(); ++i) batch.AddNumber(1);
   }
 
   // What a collection sees: row by row unless the batch repeats the one before.

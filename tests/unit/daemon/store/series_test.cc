@@ -135,6 +135,85 @@ TEST(SeriesTest, ChunksAreFullAndSealedInDifferentCommits) {
   for (const int series : sealed_at) EXPECT_LE(series, 16) << "of 64 in one commit";
 }
 
+// Runs of one value, of all lengths, broken by another value, another step, a gap, an early
+// seal, and between them samples that change.
+TEST(SeriesTest, RunsAreReadAsOtherSamplesAre) {
+  std::mt19937_64 random(11);
+  for (std::uint64_t id = 0; id < 40; ++id) {
+    Pair pair(id);
+    std::int64_t time_ms = kNow;
+    while (pair.all.size() < 900) {
+      const std::size_t length = 1 + random() % (id % 4 == 0 ? 600 : 40);
+      const std::int64_t step_ms =
+          id % 3 == 0 ? 1 + static_cast<std::int64_t>(random() % 4) : 15'000;
+      const double value =
+          random() % 20 == 0 ? model::StaleMarker() : static_cast<double>(random() % 3);
+      for (std::size_t i = 0; i < length; ++i) pair.Append(time_ms += step_ms, value);
+      switch (random() % 5) {
+        case 0: time_ms += 100'000; break;
+        case 1: pair.series.Seal(kNow); break;
+        case 2: pair.Append(time_ms += 7, 0.25); break;
+        default: break;
+      }
+      EXPECT_EQ(pair.series.sample_count(), static_cast<std::int64_t>(pair.all.size()));
+      const auto pick = [&] {
+        const std::size_t back = std::min<std::size_t>(pair.all.size(), 700);
+        return pair.all[pair.all.size() - 1 - random() % back].time_ms - 1 +
+               static_cast<std::int64_t>(random() % 3);
+      };
+      for (int look = 0; look < 4; ++look) {
+        const std::int64_t from_ms = pick();
+        ASSERT_NO_FATAL_FAILURE(pair.ExpectReads({from_ms, pick()})) << id;
+      }
+      ASSERT_NO_FATAL_FAILURE(pair.ExpectReads({kNow, time_ms}));
+    }
+  }
+}
+
+TEST(SeriesTest, ARunNeedsNoMemoryBesidesTheSeries) {
+  Pair pair(3);
+  const std::int64_t bytes = pair.series.MemoryBytes();
+  for (int i = 0; i < 200; ++i) pair.Append(kNow + i * 15'000, 1);
+  EXPECT_EQ(pair.series.MemoryBytes(), bytes);
+  EXPECT_EQ(pair.series.sample_count(), 200);
+  EXPECT_TRUE(pair.series.OpenChunkCovers(kNow));
+  EXPECT_FALSE(pair.series.OpenChunkCovers(kNow - 1));
+  EXPECT_EQ(pair.series.memory_from_ms(), kNow);
+  EXPECT_EQ(pair.series.first_unsaved_sequence(), 1u);
+  EXPECT_EQ(pair.series.Append(kNow + 199 * 15'000, 1, 1, kNow), AppendVerdict::kSame);
+  EXPECT_EQ(pair.series.Append(kNow + 199 * 15'000, 2, 1, kNow), AppendVerdict::kDuplicate);
+  EXPECT_EQ(pair.series.Append(kNow + 198 * 15'000, 1, 1, kNow), AppendVerdict::kOutOfOrder);
+  for (int i = 200; i < 600; ++i) pair.Append(kNow + i * 15'000, 1);
+  EXPECT_EQ(pair.series.chunks().size(), 2u);
+}
+
+// What is old is sealed by its age, also while nothing changes.
+TEST(SeriesTest, ARunKnowsSinceWhenItIsOpen) {
+  Series series(model::Labels{{"__name__", "m"}}, 1, 3, kNow);
+  for (int i = 0; i < 100; ++i) series.Append(kNow + i * 15'000, 1, 1, kNow + i * 15'000 + 20);
+  EXPECT_EQ(series.open_since_ms(), kNow + 20);
+  series.Append(kNow + 100 * 15'000, 2, 1, kNow + 100 * 15'000 + 20);
+  EXPECT_EQ(series.open_since_ms(), kNow + 20);
+}
+
+TEST(SeriesTest, ARunMayFollowHistory) {
+  for (const bool knows_last : {true, false}) {
+    Pair pair(3);
+    const std::int64_t last_ms = kNow - 15'000;
+    pair.series.ContinueHistory(kNow - 30'000, last_ms,
+                                knows_last ? std::optional(1.0) : std::nullopt);
+    EXPECT_EQ(pair.series.Append(last_ms, 1, 1, kNow),
+              knows_last ? AppendVerdict::kSame : AppendVerdict::kOutOfOrder);
+    for (int i = 0; i < 20; ++i) pair.Append(kNow + i * 15'000, 1);
+    EXPECT_EQ(pair.series.memory_from_ms(), kNow);
+    EXPECT_EQ(pair.series.sample_count(), 20);
+    pair.ExpectReads({kNow - 60'000, kNow + 600'000});
+    pair.Append(kNow + 20 * 15'000, 2);
+    EXPECT_EQ(pair.series.memory_from_ms(), kNow);
+    pair.ExpectReads({kNow - 60'000, kNow + 600'000});
+  }
+}
+
 TEST(SealedChunksTest, KeepTheirOrder) {
   SealedChunks chunks;
   std::int64_t first = 0;

@@ -111,6 +111,18 @@ TEST_F(StoreTest, ChunkThatFillsSlowlyIsSavedAllTheSame) {
   EXPECT_EQ(CountSamples(kUp), 1U);
 }
 
+// Its only sample must not hold the journal for as long as somebody asks for the series.
+TEST_F(StoreTest, SampleThatComesAgainAndAgainIsSavedAllTheSame) {
+  Open();
+  const std::int64_t time_ms = Now();
+  for (int minute = 0; minute < 240; ++minute) {
+    Put({{"__name__", "again"}, {"job", "a"}}, time_ms, 1);
+    Put({{"__name__", "else"}, {"job", "a"}}, Now(), minute);
+    Pass(std::chrono::minutes(1));
+  }
+  EXPECT_LT(store_->Stats().journal_rows, 300) << "of two hours, not of four";
+}
+
 TEST_F(StoreTest, IdleSeriesLeavesTheHeadAndComesBack) {
   Open();
   const auto ref = store_->Resolve(kUp);

@@ -73,7 +73,10 @@ TEST(StoreThreadsTest, QueriesSeeWholeCommitsWhileWritersAndTheLaneWork) {
         refs.push_back(*std::move(ref));
       }
       std::vector<model::SeriesSample> samples;
-      for (const model::SeriesRef& ref : refs) samples.push_back({&ref, commit, commit * 0.5});
+      // The last one changes seldom, so that it has runs.
+      for (std::size_t i = 0; i < refs.size(); ++i) {
+        samples.push_back({&refs[i], commit, i < 2 ? commit * 0.5 : commit / 70});
+      }
       const auto outcome = store->Commit({}, samples);
       ASSERT_TRUE(outcome.ok()) << outcome.error().message;
       ASSERT_EQ(outcome->stored, 3);

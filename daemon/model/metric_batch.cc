@@ -83,12 +83,12 @@ void MetricBatch::AddHistogram(FamilyId family, LabelValues label_values,
     names = {own_->AddName(name + "_bucket"), own_->AddName(name + "_sum"),
              own_->AddName(name + "_count")};
   }
-  const Bytes le = own_->Store("le");
+  const TextId le = own_->Store("le");
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
     total += histogram.counts[i];
     const bool is_last = i == histogram.upper_bounds.size();
-    const Bytes bound = own_->Store(is_last ? "+Inf" : FormatDouble(histogram.upper_bounds[i]));
+    const TextId bound = own_->Store(is_last ? "+Inf" : FormatDouble(histogram.upper_bounds[i]));
     AddRow(family, names->bucket, label_values, std::pair(le, bound), static_cast<double>(total));
   }
   AddRow(family, names->sum, label_values, std::nullopt, histogram.sum);
@@ -114,7 +114,7 @@ void MetricBatch::AddSample(FamilyId family, std::string_view sample_name,
   row.first_label = static_cast<std::uint32_t>(shape.labels.size());
   row.label_count = static_cast<std::uint32_t>(labels.size());
   for (const auto& [name, label_value] : labels) {
-    const Bytes stored_name = shape.Store(name);
+    const TextId stored_name = shape.Store(name);
     shape.labels.push_back({stored_name, shape.StoreValue(label_value)});
   }
   shape.AddRow(row);
@@ -125,9 +125,9 @@ void MetricBatch::AddSample(FamilyId family, std::string_view sample_name,
 }
 
 void MetricBatch::AddRow(FamilyId family, NameId name, LabelValues label_values,
-                         std::optional<std::pair<Bytes, Bytes>> extra_label, double value) {
+                         std::optional<std::pair<TextId, TextId>> extra_label, double value) {
   Shape& shape = *own_;
-  const std::vector<Bytes>& names = shape.declared[family].label_names;
+  const std::vector<TextId>& names = shape.declared[family].label_names;
   TOCSIN_CHECK(names.size() == label_values.size());
   Shape::Row row;
   row.family = family;
@@ -241,8 +241,8 @@ void MetricBatch::Clear() {
   constexpr long kOurs = 2;  // own_ and shape_.
   const bool is_usual = values_.capacity() <= kMostRowsKept;
   if (!is_usual) {
-    values_ = {};
-    times_ms_ = {};
+    values_ = std::vector<double>();  // "{}" would keep the memory.
+    times_ms_ = std::vector<std::int64_t>();
   }
   if (is_usual && own_ != nullptr && own_.use_count() == kOurs) {
     own_->Clear();

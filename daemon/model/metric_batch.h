@@ -149,14 +149,11 @@ class MetricBatch {
   static constexpr std::size_t kMaxLabelValueBytes = 4096;
 
  private:
-  struct Bytes {
-    std::uint32_t offset = 0;
-    std::uint32_t size = 0;
-  };
+  using TextId = std::uint32_t;  // Of a text in the shape's arena.
   using NameId = std::uint32_t;  // Of a sample's name in the shape.
 
   void AddRow(FamilyId family, NameId name, LabelValues label_values,
-              std::optional<std::pair<Bytes, Bytes>> extra_label, double value);
+              std::optional<std::pair<TextId, TextId>> extra_label, double value);
 
   std::shared_ptr<Shape> own_;          // Null while another batch's rows are repeated.
   std::shared_ptr<const Shape> shape_;  // Of the rows: `own_`, or the other's.

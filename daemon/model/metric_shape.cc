@@ -54,15 +54,21 @@ void MetricBatch::Shape::Include(std::shared_ptr<const Shape> shape,
   included_rows_ += count;
 }
 
-MetricBatch::Bytes MetricBatch::Shape::Store(std::string_view text) {
-  const Bytes bytes{static_cast<std::uint32_t>(arena.size()),
-                    static_cast<std::uint32_t>(text.size())};
-  TOCSIN_CHECK(arena.size() + text.size() < UINT32_MAX);
+MetricBatch::TextId MetricBatch::Shape::Store(std::string_view text) {
+  const std::size_t id = arena.size();
+  TOCSIN_CHECK(id + sizeof(std::uint32_t) + 1 + text.size() < UINT32_MAX);
+  if (text.size() < kLongText) {
+    arena += static_cast<char>(text.size());
+  } else {
+    const auto size = static_cast<std::uint32_t>(text.size());
+    arena += static_cast<char>(kLongText);
+    arena.append(reinterpret_cast<const char*>(&size), sizeof size);
+  }
   arena.append(text);
-  return bytes;
+  return static_cast<TextId>(id);
 }
 
-MetricBatch::Bytes MetricBatch::Shape::StoreValue(std::string_view value) {
+MetricBatch::TextId MetricBatch::Shape::StoreValue(std::string_view value) {
   const bool ascii = std::all_of(value.begin(), value.end(), [](char c) { return c >= 0; });
   if (ascii && value.size() <= kMaxLabelValueBytes) return Store(value);
   std::string mended = ascii ? std::string(value) : ValidUtf8(value);
@@ -74,10 +80,10 @@ MetricBatch::Bytes MetricBatch::Shape::StoreValue(std::string_view value) {
   return Store(mended);
 }
 
-MetricBatch::Bytes MetricBatch::Shape::StoreLabelValue(std::string_view value,
-                                                       std::size_t labels_before) {
+MetricBatch::TextId MetricBatch::Shape::StoreLabelValue(std::string_view value,
+                                                        std::size_t labels_before) {
   if (labels.size() >= labels_before) {
-    const Bytes before = labels[labels.size() - labels_before].value;
+    const TextId before = labels[labels.size() - labels_before].value;
     if (View(before) == value) return before;
   }
   return StoreValue(value);
@@ -99,7 +105,7 @@ void MetricBatch::Shape::FollowFamily(FamilyId family) {
   like_ = std::exchange(family_begin_, rows_.size());
 }
 
-std::optional<std::uint32_t> MetricBatch::Shape::FindLabels(const std::vector<Bytes>& label_names,
+std::optional<std::uint32_t> MetricBatch::Shape::FindLabels(const std::vector<TextId>& label_names,
                                                             LabelValues values) {
   constexpr std::size_t kTries = 2;  // One row may be missing here.
   for (std::size_t at = like_; at < std::min(like_ + kTries, family_begin_); ++at) {
@@ -110,7 +116,7 @@ std::optional<std::uint32_t> MetricBatch::Shape::FindLabels(const std::vector<By
   return std::nullopt;
 }
 
-bool MetricBatch::Shape::HasLabels(const Row& row, const std::vector<Bytes>& label_names,
+bool MetricBatch::Shape::HasLabels(const Row& row, const std::vector<TextId>& label_names,
                                    LabelValues values) const {
   if (row.label_count != values.size()) return false;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -166,7 +172,7 @@ void MetricBatch::Shape::PackRows() {
 }
 
 std::size_t MetricBatch::Shape::MemoryBytes() const {
-  return arena.capacity() + names.capacity() * sizeof(Bytes) + labels.capacity() * sizeof(Label) +
+  return arena.capacity() + names.capacity() * sizeof(TextId) + labels.capacity() * sizeof(Label) +
          rows_.capacity() * sizeof(Row) + runs_.capacity() * sizeof(Run);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,8 @@ namespace tocsin::model {
 class MetricBatch::Shape {
  public:
   struct Label {
-    Bytes name;
-    Bytes value;
+    TextId name = 0;
+    TextId value = 0;
   };
   struct Row {
     FamilyId family = 0;
@@ -35,7 +36,7 @@ class MetricBatch::Shape {
   };
   struct Declared {
     NameId name = 0;
-    std::vector<Bytes> label_names;
+    std::vector<TextId> label_names;
     std::optional<HistogramNames> of_histogram;  // From the first histogram row on.
   };
   // A row as it is read, and the shape that has its name and labels.
@@ -59,12 +60,20 @@ class MetricBatch::Shape {
   // The rows of another shape; `family_ids`: here, of each family there.
   void Include(std::shared_ptr<const Shape> shape, std::vector<FamilyId> family_ids);
 
-  std::string_view View(Bytes bytes) const { return {arena.data() + bytes.offset, bytes.size}; }
-  Bytes Store(std::string_view text);
-  Bytes StoreValue(std::string_view value);  // UTF-8, and not too long.
+  // A text in the arena has its size before it: one byte, or five for those of 255 and more.
+  std::string_view View(TextId id) const {
+    const char* text = arena.data() + id;
+    const auto size = static_cast<unsigned char>(*text);
+    if (size < kLongText) return {text + 1, size};
+    std::uint32_t long_size = 0;
+    std::memcpy(&long_size, text + 1, sizeof long_size);
+    return {text + 1 + sizeof long_size, long_size};
+  }
+  TextId Store(std::string_view text);
+  TextId StoreValue(std::string_view value);  // UTF-8, and not too long.
   // The same of a label that is added next, if the one so many labels before has the value
   // already: rows that follow each other are of one database and one schema.
-  Bytes StoreLabelValue(std::string_view value, std::size_t labels_before);
+  TextId StoreLabelValue(std::string_view value, std::size_t labels_before);
   NameId AddName(std::string_view name);
   // The name of the next row's sample: its family's, the last row's, or a new one.
   NameId NameOf(FamilyId family, std::string_view sample_name);
@@ -73,7 +82,7 @@ class MetricBatch::Shape {
   void FollowFamily(FamilyId family);
   // Where the labels of the new row stand already, if a row of the family before has them:
   // the families of one subject mostly have rows of the same labels in the same order.
-  std::optional<std::uint32_t> FindLabels(const std::vector<Bytes>& label_names,
+  std::optional<std::uint32_t> FindLabels(const std::vector<TextId>& label_names,
                                           LabelValues values);
 
   void Clear();
@@ -84,7 +93,7 @@ class MetricBatch::Shape {
   std::vector<Family> families;
   std::vector<Declared> declared;
   std::unordered_map<std::string, FamilyId> by_name;
-  std::vector<Bytes> names;  // Of samples.
+  std::vector<TextId> names;  // Of samples.
   std::vector<Label> labels;
 
  private:
@@ -104,10 +113,12 @@ class MetricBatch::Shape {
     Row RowAt(std::size_t place) const;
   };
 
+  static constexpr unsigned char kLongText = 255;
+
   Found AtPacked(std::size_t index) const;
   Row OwnRow(std::size_t place) const;
   void PackRows();
-  bool HasLabels(const Row& row, const std::vector<Bytes>& label_names, LabelValues values) const;
+  bool HasLabels(const Row& row, const std::vector<TextId>& label_names, LabelValues values) const;
 
   std::vector<Row> rows_;  // Own ones,
   std::vector<Run> runs_;  // or the same, once it was shrunk.

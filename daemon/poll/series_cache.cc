@@ -169,7 +169,7 @@ const std::vector<model::SeriesRef>& SeriesCache::TakeVanished() {
   });
   batch_ = nullptr;
   before_ = {};
-  taken_to_ = {};
+  taken_to_ = std::vector<std::uint32_t>();  // "{}" would keep the memory.
   places_ = {};
   pool_ = {};
   return vanished_;

@@ -138,7 +138,7 @@ void TargetRecorder::Commit(WallTime at) {
   CommitSamples(at);
   // The next collection has use for the memory, but not for very much of it.
   constexpr std::size_t kMostKept = 200'000;
-  if (samples_.capacity() > kMostKept) samples_ = {};
+  if (samples_.capacity() > kMostKept) samples_ = std::vector<model::SeriesSample>();
 }
 
 void TargetRecorder::CommitSamples(WallTime at) {

@@ -69,6 +69,16 @@ TEST(MetricBatchTest, ClearKeepsTheMemory) {
   EXPECT_EQ(batch.MemoryBytes(), bytes);
 }
 
+TEST(MetricBatchTest, ClearGivesVeryMuchMemoryBack) {
+  MetricBatch batch;
+  const auto family = batch.DeclareFamily("m", "", MetricType::kGauge);
+  for (int i = 0; i < 250'000; ++i) batch.Add(family, i);
+  batch.Clear();
+  EXPECT_LT(batch.MemoryBytes(), 1'000u);
+  batch.Add(batch.DeclareFamily("m", "", MetricType::kGauge), 1);
+  EXPECT_EQ(Text(batch), "m{} 1.000000\n");
+}
+
 std::string TableRow(const std::string& family, const std::string& table) {
   return family + "{datname=shop,relname=" + table + ",} 1.000000\n";
 }

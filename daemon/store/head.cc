@@ -32,9 +32,9 @@ Series* Head::SeriesOf(std::uint64_t ref_id) {
 }
 
 Series* Head::SeriesOf(const model::Labels& labels) {
-  const auto slot = by_labels_.Find(labels, [this](Slot slot) -> const model::Labels& {
+  const auto slot = by_labels_.Find(labels.Hash(), [&](Slot slot) {
     mutex_.AssertHeld();
-    return slots_[slot]->labels();
+    return slots_[slot]->labels() == labels;
   });
   return slot.has_value() ? slots_[*slot].get() : nullptr;
 }
@@ -73,7 +73,7 @@ Series& Head::Insert(const model::Labels& labels, std::uint64_t history_id, std:
   }
   const std::uint64_t ref_id = (next_serial_++ << 32) | slot;
   slots_[slot] = std::make_unique<Series>(labels, ref_id, history_id, now_ms);
-  by_labels_.Add(labels, slot);
+  by_labels_.Add(labels.Hash(), slot);
   index_.Add(slot, labels);
   if (const std::string key = TargetKey(labels); !key.empty()) ++per_target_[key];
   return *slots_[slot];

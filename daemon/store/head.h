@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "daemon/base/mutex.h"
+#include "daemon/base/place_table.h"
 #include "daemon/base/result.h"
 #include "daemon/model/labels.h"
 #include "daemon/model/matcher.h"
@@ -35,7 +36,6 @@
 #include "daemon/store/journal_row.h"
 #include "daemon/store/label_index.h"
 #include "daemon/store/series.h"
-#include "daemon/store/slot_table.h"
 
 namespace tocsin::store {
 
@@ -226,7 +226,7 @@ class Head {
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<Series>> slots_ GUARDED_BY(mutex_);
   std::vector<Slot> free_slots_ GUARDED_BY(mutex_);
-  SlotTable by_labels_ GUARDED_BY(mutex_);
+  PlaceTable by_labels_ GUARDED_BY(mutex_);  // Of slots_.
   std::unordered_map<std::string, std::int64_t> per_target_ GUARDED_BY(mutex_);
   LabelIndex index_ GUARDED_BY(mutex_);
   std::unordered_multimap<std::uint64_t, ArchivedSeries> archive_ GUARDED_BY(mutex_);

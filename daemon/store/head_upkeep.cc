@@ -184,7 +184,7 @@ std::vector<Head::Collected> Head::CollectIdle(std::int64_t before_ms, std::size
     if (removed.empty()) continue;
     index_.Remove(removed);
     for (const auto& [slot, labels] : removed) {
-      by_labels_.Remove(labels, slot);
+      by_labels_.Remove(labels.Hash(), slot);
       const auto of_target = per_target_.find(TargetKey(labels));
       if (of_target != per_target_.end() && --of_target->second == 0) per_target_.erase(of_target);
       generation_->retired.push_back(std::move(slots_[slot]));

@@ -77,6 +77,7 @@ TEST(LabelsTest, NamedSetsChangeAsOthersDo) {
   const Labels flat{{"__name__", "scans"}, {"job", "pg"}, {"relname", "t1"}};
   const Labels named = Labels::Named(Labels{{"__name__", "scans"}}, rest);
   EXPECT_EQ(named.Without("__name__"), rest);
+  EXPECT_EQ(named.Without("__name__").Get("job").data(), rest.Get("job").data()) << "shared";
   EXPECT_EQ(named.Without("job"), flat.Without("job"));
   EXPECT_EQ(named.Without("relname"), flat.Without("relname"));
   EXPECT_EQ(named.Without("other"), flat);

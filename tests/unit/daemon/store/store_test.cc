@@ -146,6 +146,20 @@ TEST_F(StoreTest, IdleSeriesLeavesTheHeadAndComesBack) {
   EXPECT_EQ(CountSamples(kUp), 3U);
 }
 
+// Also if it was asked for while a chunk was open, which has left memory since.
+TEST_F(StoreTest, RefLivesForAnHourWhereverItsChunkIs) {
+  config_.memory_window = minutes(10);
+  Open();
+  Put(kUp, 1000, 1);
+  Pass(minutes(59));
+  const auto ref = store_->Resolve(kUp);
+  Pass(minutes(50));
+  EXPECT_EQ(store_->Stats().chunks, 0);
+  const std::vector<model::SeriesSample> sample = {{&*ref, 2000, 2}};
+  EXPECT_TRUE(store_->Commit({}, sample).ok());
+  EXPECT_EQ(CountSamples(kUp), 2U);
+}
+
 TEST_F(StoreTest, SelectionDoesNotSeeLaterCommits) {
   Open();
   Put(kUp, 1000, 1);

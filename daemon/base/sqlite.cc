@@ -126,7 +126,8 @@ Statement& Statement::BindText(int position, std::string_view value) {
 Statement& Statement::BindBlob(int position, std::string_view bytes) {
   // An empty view may have no address, which SQLite would take for NULL.
   const char* data = bytes.data() == nullptr ? "" : bytes.data();
-  rep_->TryBind([&] { rep_->statement.bind(position, data, static_cast<int>(bytes.size())); });
+  rep_->TryBind(
+      [&] { rep_->statement.bindNoCopy(position, data, static_cast<int>(bytes.size())); });
   return *this;
 }
 

@@ -34,6 +34,7 @@ class Statement {
   Statement& Bind(int position, std::int64_t value);
   Statement& Bind(int position, double value);
   Statement& BindText(int position, std::string_view value);
+  // The bytes are not copied: they must stay until Run() returns or Reset() is called.
   Statement& BindBlob(int position, std::string_view bytes);
   Statement& BindNull(int position);
 

@@ -147,7 +147,7 @@ void Head::FetchAhead(std::span<const model::SeriesSample> samples, std::size_t 
 
 Head::Appended Head::Append(std::span<const model::SeriesSample> samples, std::int64_t now_ms) {
   Appended result;
-  JournalEncoder journal;
+  JournalEncoder journal(samples.size());
   AppendAll(samples, now_ms, result, journal);
   result.row.payload = journal.Take();
   return result;

@@ -144,20 +144,25 @@ class Head {
     std::int64_t unsaved_chunks = 0;
     std::int64_t unsaved_bytes = 0;
     std::int64_t chunk_bytes = 0;
-    std::int64_t memory_bytes = 0;  // Of Count() alone: it looks at each series' labels.
     std::int64_t expired_chunks = 0;
-    std::int64_t min_ms = 0;
-    std::int64_t max_ms = 0;
+    std::int64_t idle_series = 0;  // For CollectIdle.
   };
   struct UpkeepPlan {
     std::int64_t now_ms = 0;
-    std::int64_t seal_opened_before_ms = 0;    // Open chunks that began to arrive before.
-    std::int64_t seal_untouched_since_ms = 0;  // Or whose series is idle since.
-    std::int64_t drop_saved_before_ms = 0;     // Saved chunks sealed before: out of memory.
-    std::int64_t expire_before_ms = 0;         // Chunks sealed before: away, saved or not.
+    std::int64_t seal_opened_before_ms = 0;  // Open chunks that began to arrive before.
+    std::int64_t idle_since_ms = 0;          // Or whose series was not touched since.
+    std::int64_t drop_saved_before_ms = 0;   // Saved chunks sealed before: out of memory.
+    std::int64_t expire_before_ms = 0;       // Chunks sealed before: away, saved or not.
   };
   UpkeepResult Upkeep(const UpkeepPlan& plan);
-  UpkeepResult Count() const;  // The numbers without doing anything.
+
+  // The numbers without doing anything, and those that only somebody who asks needs.
+  struct Counted : UpkeepResult {
+    std::int64_t memory_bytes = 0;
+    std::int64_t min_ms = 0;  // Of the samples in memory.
+    std::int64_t max_ms = 0;
+  };
+  Counted Count() const;
 
   struct UnsavedChunk {
     Slot slot = 0;
@@ -187,9 +192,9 @@ class Head {
     ArchivedSeries series;
     bool has_history = false;
   };
-  // Takes series out that are idle since `before_ms` and have nothing in memory;
+  // Takes series out that are idle since `since_ms` and have nothing in memory;
   // those with history enter the directory. Returns those that history.db knows.
-  std::vector<Collected> CollectIdle(std::int64_t before_ms, std::size_t limit);
+  std::vector<Collected> CollectIdle(std::int64_t since_ms, std::size_t limit);
 
   // History was lost: everything in memory is unsaved again and sealed, and the
   // directory is empty.
@@ -219,6 +224,10 @@ class Head {
   Series& Insert(const model::Labels& labels, std::uint64_t history_id, std::int64_t now_ms)
       REQUIRES_LOCK(mutex_);
   Slot slot_count() const;
+  // Calls visit(slot, series) for all, in slices that hold the lock.
+  template <class Visit>
+  void VisitAll(Visit visit) const;
+  static bool IsIdle(const Series& series, std::int64_t since_ms);
   static void CountSeries(const Series& series, UpkeepResult& result);
 
   const Limits limits_;

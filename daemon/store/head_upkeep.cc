@@ -12,11 +12,33 @@ namespace {
 constexpr std::int64_t kEndOfTime = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kStartOfTime = std::numeric_limits<std::int64_t>::min();
 
+// How many series before its turn one is drawn into the cache: first itself, then its body.
+constexpr Slot kSeriesAhead = 16;
+constexpr Slot kBodyAhead = 8;
+
 }  // namespace
 
 Slot Head::slot_count() const {
   MutexLock lock(mutex_);
   return static_cast<Slot>(slots_.size());
+}
+
+template <class Visit>
+void Head::VisitAll(Visit visit) const {
+  const Slot count = slot_count();
+  for (Slot from = 0; from < count; from += kSlice) {
+    MutexLock lock(mutex_);
+    const Slot end = std::min(count, from + kSlice);
+    for (Slot slot = from; slot < end; ++slot) {
+      if (slot + kSeriesAhead < end && slots_[slot + kSeriesAhead] != nullptr) {
+        slots_[slot + kSeriesAhead]->Fetch();
+      }
+      if (slot + kBodyAhead < end && slots_[slot + kBodyAhead] != nullptr) {
+        slots_[slot + kBodyAhead]->FetchBody();
+      }
+      if (slots_[slot] != nullptr) visit(slot, *slots_[slot]);
+    }
+  }
 }
 
 void Head::CountSeries(const Series& series, UpkeepResult& result) {
@@ -30,32 +52,25 @@ void Head::CountSeries(const Series& series, UpkeepResult& result) {
     result.unsaved_bytes += chunk.size;
   }
   result.chunk_bytes += series.chunk_bytes();
-  if (series.memory_from_ms() == kEndOfTime) return;
-  result.min_ms = std::min(result.min_ms, series.memory_from_ms());
-  result.max_ms = std::max(result.max_ms, series.last_ms());
 }
 
-Head::UpkeepResult Head::Count() const {
-  UpkeepResult result;
-  result.min_ms = kEndOfTime;
-  result.max_ms = kStartOfTime;
-  const Slot count = slot_count();
-  for (Slot from = 0; from < count; from += kSlice) {
-    MutexLock lock(mutex_);
-    for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
-      if (slots_[slot] == nullptr) continue;
-      CountSeries(*slots_[slot], result);
-      result.memory_bytes += slots_[slot]->MemoryBytes();
-    }
-  }
-  if (result.min_ms > result.max_ms) result.min_ms = result.max_ms = 0;
-  return result;
+Head::Counted Head::Count() const {
+  Counted counted;
+  counted.min_ms = kEndOfTime;
+  counted.max_ms = kStartOfTime;
+  VisitAll([&](Slot, const Series& series) {
+    CountSeries(series, counted);
+    counted.memory_bytes += series.MemoryBytes();
+    if (series.memory_from_ms() == kEndOfTime) return;
+    counted.min_ms = std::min(counted.min_ms, series.memory_from_ms());
+    counted.max_ms = std::max(counted.max_ms, series.last_ms());
+  });
+  if (counted.min_ms > counted.max_ms) counted.min_ms = counted.max_ms = 0;
+  return counted;
 }
 
 Head::UpkeepResult Head::Upkeep(const UpkeepPlan& plan) {
   UpkeepResult result;
-  result.min_ms = kEndOfTime;
-  result.max_ms = kStartOfTime;
   {
     MutexLock lock(mutex_);
     result.journal_watermark = next_sequence_;  // Later commits keep themselves.
@@ -68,24 +83,18 @@ Head::UpkeepResult Head::Upkeep(const UpkeepPlan& plan) {
   const auto out_of_memory = [&](const SealedChunk& chunk) {
     return chunk.saved && chunk.sealed_at_ms < plan.drop_saved_before_ms;
   };
-  const Slot count = slot_count();
-  for (Slot from = 0; from < count; from += kSlice) {
-    MutexLock lock(mutex_);
-    for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
-      if (slots_[slot] == nullptr) continue;
-      Series& series = *slots_[slot];
-      {
-        MutexLock stripe(StripeOf(slot));
-        if (series.has_open_chunk() && (series.open_since_ms() < plan.seal_opened_before_ms ||
-                                        series.touched_at_ms() < plan.seal_untouched_since_ms)) {
-          series.Seal(plan.now_ms);
-        }
-        series.DropChunks([&](const SealedChunk& c) { return expired(c) || out_of_memory(c); });
+  VisitAll([&](Slot slot, Series& series) {
+    {
+      MutexLock stripe(StripeOf(slot));
+      if (series.has_open_chunk() && (series.open_since_ms() < plan.seal_opened_before_ms ||
+                                      series.touched_at_ms() < plan.idle_since_ms)) {
+        series.Seal(plan.now_ms);
       }
-      CountSeries(series, result);
+      series.DropChunks([&](const SealedChunk& c) { return expired(c) || out_of_memory(c); });
     }
-  }
-  if (result.min_ms > result.max_ms) result.min_ms = result.max_ms = 0;
+    CountSeries(series, result);
+    if (IsIdle(series, plan.idle_since_ms)) ++result.idle_series;
+  });
   return result;
 }
 
@@ -124,16 +133,11 @@ void Head::ConfirmSaved(const std::vector<UnsavedChunk>& chunks) {
 
 Head::Dropped Head::DropOldest(std::int64_t bytes, bool unsaved_only) {
   std::vector<std::pair<std::int64_t, std::int64_t>> by_age;  // Sealed at, bytes.
-  const Slot count = slot_count();
-  for (Slot from = 0; from < count; from += kSlice) {
-    MutexLock lock(mutex_);
-    for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
-      if (slots_[slot] == nullptr) continue;
-      for (const SealedChunk& chunk : slots_[slot]->chunks()) {
-        if (!unsaved_only || !chunk.saved) by_age.emplace_back(chunk.sealed_at_ms, chunk.size);
-      }
+  VisitAll([&](Slot, const Series& series) {
+    for (const SealedChunk& chunk : series.chunks()) {
+      if (!unsaved_only || !chunk.saved) by_age.emplace_back(chunk.sealed_at_ms, chunk.size);
     }
-  }
+  });
   std::sort(by_age.begin(), by_age.end());
   std::int64_t cutoff_ms = kStartOfTime;
   for (std::size_t i = 0; i < by_age.size() && bytes > 0; ++i) {
@@ -141,25 +145,25 @@ Head::Dropped Head::DropOldest(std::int64_t bytes, bool unsaved_only) {
     bytes -= by_age[i].second;
   }
   Dropped dropped;
-  for (Slot from = 0; from < count; from += kSlice) {
-    MutexLock lock(mutex_);
-    for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
-      if (slots_[slot] == nullptr) continue;
-      MutexLock stripe(StripeOf(slot));
-      slots_[slot]->DropChunks([&](const SealedChunk& chunk) {
-        // Saved chunks in front of unsaved ones go with them: history has them.
-        if (chunk.sealed_at_ms > cutoff_ms) return false;
-        if (chunk.saved && unsaved_only) return true;
-        ++dropped.chunks;
-        dropped.samples += chunk.samples;
-        return true;
-      });
-    }
-  }
+  VisitAll([&](Slot slot, Series& series) {
+    MutexLock stripe(StripeOf(slot));
+    series.DropChunks([&](const SealedChunk& chunk) {
+      // Saved chunks in front of unsaved ones go with them: history has them.
+      if (chunk.sealed_at_ms > cutoff_ms) return false;
+      if (chunk.saved && unsaved_only) return true;
+      ++dropped.chunks;
+      dropped.samples += chunk.samples;
+      return true;
+    });
+  });
   return dropped;
 }
 
-std::vector<Head::Collected> Head::CollectIdle(std::int64_t before_ms, std::size_t limit) {
+bool Head::IsIdle(const Series& series, std::int64_t since_ms) {
+  return series.touched_at_ms() < since_ms && !series.has_open_chunk() && series.chunks().empty();
+}
+
+std::vector<Head::Collected> Head::CollectIdle(std::int64_t since_ms, std::size_t limit) {
   std::vector<Collected> collected;
   const Slot count = slot_count();
   std::shared_ptr<Generation> last;  // Freed after the lock, with what it kept.
@@ -169,8 +173,7 @@ std::vector<Head::Collected> Head::CollectIdle(std::int64_t before_ms, std::size
     for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
       if (slots_[slot] == nullptr) continue;
       const Series& series = *slots_[slot];
-      const bool idle = series.touched_at_ms() < before_ms;
-      if (!idle || series.has_open_chunk() || !series.chunks().empty()) continue;
+      if (!IsIdle(series, since_ms)) continue;
       removed.emplace_back(slot, series.labels());
       if (!series.registered()) continue;
       collected.push_back({series.labels(),
@@ -198,16 +201,11 @@ std::vector<Head::Collected> Head::CollectIdle(std::int64_t before_ms, std::size
 }
 
 void Head::StartHistoryAnew(std::int64_t now_ms) {
-  const Slot count = slot_count();
-  for (Slot from = 0; from < count; from += kSlice) {
-    MutexLock lock(mutex_);
-    for (Slot slot = from; slot < std::min(count, from + kSlice); ++slot) {
-      if (slots_[slot] == nullptr) continue;
-      MutexLock stripe(StripeOf(slot));
-      slots_[slot]->Seal(now_ms);
-      slots_[slot]->ForgetHistory();
-    }
-  }
+  VisitAll([&](Slot slot, Series& series) {
+    MutexLock stripe(StripeOf(slot));
+    series.Seal(now_ms);
+    series.ForgetHistory();
+  });
   MutexLock lock(mutex_);
   archive_.clear();
   archive_last_ms_ = kStartOfTime;

@@ -40,18 +40,30 @@ double ReadValue(ByteReader& reader) {
 
 }  // namespace
 
+JournalEncoder::JournalEncoder(std::size_t samples_expected) {
+  constexpr std::size_t kUsualSampleBytes = 8;  // Between a counter's and a fraction's.
+  bytes_.reserve(sizeof(std::uint32_t) + samples_expected * kUsualSampleBytes);
+}
+
 void JournalEncoder::Add(std::uint64_t history_id, std::int64_t time_ms, double value) {
-  if (bytes_.empty()) bytes_.assign(sizeof(std::uint32_t), '\0');  // Room for the checksum.
-  char sample[2 * kMaxVarintBytes + kMaxValueBytes];
-  char* end = WriteVarint(ZigZag(static_cast<std::int64_t>(history_id - history_id_)), sample);
+  if (newest_.size() - newest_size_ < 2 * kMaxVarintBytes + kMaxValueBytes) Flush();
+  char* const begin = newest_.data() + newest_size_;
+  char* end = WriteVarint(ZigZag(static_cast<std::int64_t>(history_id - history_id_)), begin);
   end = WriteVarint(ZigZag(WrappingSubtract(time_ms, time_ms_)), end);
   end = WriteValue(value, end);
-  bytes_.append(sample, static_cast<std::size_t>(end - sample));
+  newest_size_ += static_cast<std::size_t>(end - begin);
   history_id_ = history_id;
   time_ms_ = time_ms;
 }
 
+void JournalEncoder::Flush() {
+  if (bytes_.empty()) bytes_.assign(sizeof(std::uint32_t), '\0');  // Room for the checksum.
+  bytes_.append(newest_.data(), newest_size_);
+  newest_size_ = 0;
+}
+
 std::string JournalEncoder::Take() {
+  if (newest_size_ > 0) Flush();
   if (!bytes_.empty()) {
     const std::uint32_t sum = Checksum(std::string_view(bytes_).substr(sizeof(std::uint32_t)));
     std::memcpy(bytes_.data(), &sum, sizeof(sum));

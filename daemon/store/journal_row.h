@@ -7,6 +7,7 @@
 //   the same of the time, and the value: even varints are zigzag integers × 2,
 //   1 is followed by 8 bytes, 3 is the staleness marker
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,12 +39,18 @@ struct JournalRow {
 // Builds the payload of a row sample by sample.
 class JournalEncoder {
  public:
+  explicit JournalEncoder(std::size_t samples_expected);
+
   void Add(std::uint64_t history_id, std::int64_t time_ms, double value);
   // The payload with its checksum; empty if nothing was added.
   std::string Take();
 
  private:
+  void Flush();
+
   std::string bytes_;
+  std::array<char, 4096> newest_;  // Go to bytes_ together.
+  std::size_t newest_size_ = 0;
   std::uint64_t history_id_ = 0;
   std::int64_t time_ms_ = 0;
 };

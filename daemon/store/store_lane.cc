@@ -30,10 +30,10 @@ void Store::Rep::Tick() {
     const Head::UpkeepResult upkeep = RunUpkeep();
     KeepMemory(upkeep);
     if (history_ != nullptr) {
-      KeepHistory();
+      KeepHistory(upkeep);
       if (!disk_failing_) Note(history_->TrimJournal(upkeep.journal_watermark), "trim the journal");
     }
-    CollectIdle();
+    if (upkeep.idle_series > 0) CollectIdle();
     Publish(upkeep);
   }
   lane_->RunAt(clock_.SteadyNow() + kTickInterval, [this] { Tick(); });
@@ -44,7 +44,7 @@ Head::UpkeepResult Store::Rep::RunUpkeep() {
   Head::UpkeepPlan plan;
   plan.now_ms = now_ms;
   plan.seal_opened_before_ms = now_ms - kMaxOpenAge.count();
-  plan.seal_untouched_since_ms = now_ms - kRefLifetime.count();
+  plan.idle_since_ms = now_ms - kRefLifetime.count();
   plan.drop_saved_before_ms = now_ms - config_.memory_window.count();
   const bool for_ever = config_.retention.count() == 0;
   plan.expire_before_ms = for_ever ? kStartOfTime : now_ms - config_.retention.count();
@@ -64,12 +64,14 @@ void Store::Rep::KeepMemory(const Head::UpkeepResult& upkeep) {
 }
 
 // One failure ends the round: the next tick tries again from the start.
-void Store::Rep::KeepHistory() {
+void Store::Rep::KeepHistory(const Head::UpkeepResult& upkeep) {
   if (history_->damaged()) {
     if (auto repaired = Repair(); !repaired.ok()) return Note(repaired, "replace history.db");
   }
   if (auto written = WritePending(); !written.ok()) return Note(written, "write the journal");
-  if (auto saved = SaveChunks(); !saved.ok()) return Note(saved, "save chunks");
+  if (upkeep.unsaved_chunks > 0) {
+    if (auto saved = SaveChunks(); !saved.ok()) return Note(saved, "save chunks");
+  }
   const SteadyTime now = clock_.SteadyNow();
   if (now - last_retention_ >= kRetentionInterval) {
     last_retention_ = now;

@@ -55,7 +55,7 @@ class Store::Rep {
   Result<> ApplyRetention();
   void CollectIdle();
   Result<> ForgetEmpty(std::vector<std::uint64_t> series);
-  void KeepHistory() REQUIRES_LOCK(lane_mutex_);
+  void KeepHistory(const Head::UpkeepResult& upkeep) REQUIRES_LOCK(lane_mutex_);
   void KeepMemory(const Head::UpkeepResult& upkeep);
   Head::UpkeepResult RunUpkeep();
   void Note(const Result<>& result, const char* doing);

@@ -50,7 +50,7 @@ StoreStats Store::Rep::Stats(std::size_t top) const {
   StoreStats stats;
   stats.series = head_.series_count();
   stats.archived_series = head_.archived_count();
-  const Head::UpkeepResult counted = head_.Count();
+  const Head::Counted counted = head_.Count();
   stats.samples = counted.samples;
   stats.chunks = counted.chunks;
   stats.unsaved_chunks = counted.unsaved_chunks;

@@ -31,6 +31,8 @@ tocsin_library(pq PKG libpq)
 tocsin_library(hiredis PKG hiredis)
 tocsin_library(json PKG nlohmann_json)
 tocsin_library(httplib PKG cpp-httplib)
+tocsin_library(boost)  # Its headers alone.
+tocsin_library(zlib PKG zlib)
 tocsin_library(cli11 PKG CLI11)
 tocsin_library(systemd PKG libsystemd)
 tocsin_library(crypt LINK crypt)

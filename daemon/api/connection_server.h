@@ -1,25 +1,38 @@
 #pragma once
 
-// The HTTP library's servers on sockets that we bound (the library knows no Unix sockets
-// and would share a TCP port with another process silently), with and without TLS. Each
-// connection is a ConnectionStream.
+// Accepts connections on a listening socket and answers their requests, one after the
+// other on each connection, with a fixed number of workers. A connection that rests holds
+// its worker for a second, or a tenth of one while another connection waits.
 
-#include <httplib.h>
-
+#include <functional>
 #include <memory>
-#include <string>
+
+#include "daemon/api/http_message.h"
+#include "daemon/api/request_reader.h"
+#include "daemon/base/clock.h"
+
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX.
 
 namespace tocsin::api {
 
-// Takes over the listening socket.
-std::unique_ptr<httplib::Server> MakeServer(int fd);
+// Start() and Stop() from one thread.
+class ConnectionServer {
+ public:
+  // Called by any worker. A body that it does not read is thrown away with the connection.
+  using Answer = std::function<Response(RequestHead& head, RequestReader& reader)>;
 
-// Null if the certificate cannot be used with its key; the socket is then closed.
-std::unique_ptr<httplib::Server> MakeTlsServer(int fd, const std::string& cert_file,
-                                               const std::string& key_file);
+  // Takes over the listening socket. `tls`: null for none.
+  ConnectionServer(int fd, std::shared_ptr<ssl_ctx_st> tls, int workers, const Clock& clock,
+                   Answer answer);
+  ~ConnectionServer();  // Stops.
 
-// While a request is answered: some of it is left unread, and the connection closes behind
-// the answer. The library would take the rest for the next request.
-void LeaveUnread();
+  void Start();
+  // Accepts no more and waits for the answers under way.
+  void Stop();
+
+ private:
+  class Rep;
+  std::unique_ptr<Rep> rep_;
+};
 
 }  // namespace tocsin::api

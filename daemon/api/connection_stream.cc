@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -16,12 +16,18 @@
 namespace tocsin::api {
 namespace {
 
+constexpr std::size_t kUsualRoom = 16 << 10;
 constexpr std::size_t kMostGathered = 16 << 10;
 constexpr int kMostDiscards = 32;
 constexpr Millis kDiscardLimit{200};
 constexpr std::size_t kMostOfTls = 1 << 20;  // In one call.
 
 }  // namespace
+
+ConnectionStream::ConnectionStream(int fd, Limits limits, ssl_st* tls)
+    : fd_(fd), limits_(limits), tls_(tls) {
+  MakeRoom();
+}
 
 bool ConnectionStream::WaitFor(short event, Millis limit) const {
   pollfd wanted{fd_, event, 0};
@@ -45,17 +51,13 @@ bool ConnectionStream::WaitForRequest(Millis limit) {
     wait_limit_ = limit;
   }
   ssize_t received = 0;
-  do received = recv(fd_, in_.data(), in_.size(), 0);
+  do received = recv(fd_, in_.get(), in_room_, 0);
   while (received < 0 && errno == EINTR);
   if (received < 0) return errno != EAGAIN && errno != EWOULDBLOCK;
   in_begin_ = 0;
-  in_end_ = static_cast<std::size_t>(received);  // 0 at the end: read() is told so again.
+  in_end_ = static_cast<std::size_t>(received);  // 0 at the end: Receive() is told so again.
   return true;
 }
-
-bool ConnectionStream::is_readable() const { return IsThere() || WaitFor(POLLIN, limits_.read); }
-
-bool ConnectionStream::is_writable() const { return WaitFor(POLLOUT, limits_.write); }
 
 bool ConnectionStream::AcceptTls() {
   const int flags = fcntl(fd_, F_GETFL);
@@ -65,36 +67,36 @@ bool ConnectionStream::AcceptTls() {
     ERR_clear_error();
     const int result = SSL_accept(tls_);
     if (result == 1) return true;
-    if (!AwaitTls(result)) return false;
+    if (!AwaitTls(result, limits_.read)) return false;
   }
 }
 
-bool ConnectionStream::AwaitTls(int result) {
+bool ConnectionStream::AwaitTls(int result, Millis read_limit) {
   switch (SSL_get_error(tls_, result)) {
-    case SSL_ERROR_WANT_READ: return WaitFor(POLLIN, limits_.read);
+    case SSL_ERROR_WANT_READ: return WaitFor(POLLIN, read_limit);
     case SSL_ERROR_WANT_WRITE: return WaitFor(POLLOUT, limits_.write);
     default: broken_ = true; return false;
   }
 }
 
-ssize_t ConnectionStream::ReceiveTls(char* bytes, std::size_t size) {
+ssize_t ConnectionStream::ReceiveTls(char* bytes, std::size_t size, Millis limit) {
   while (true) {
     ERR_clear_error();
     const int received = SSL_read(tls_, bytes, static_cast<int>(std::min(size, kMostOfTls)));
     if (received > 0) return received;
     if (SSL_get_error(tls_, received) == SSL_ERROR_ZERO_RETURN) return 0;
-    if (!AwaitTls(received)) return -1;
+    if (!AwaitTls(received, limit)) return -1;
   }
 }
 
-bool ConnectionStream::SendTls(const char* bytes, std::size_t size) {
-  while (size > 0) {
+bool ConnectionStream::SendTls(std::string_view bytes) {
+  while (!bytes.empty()) {
     ERR_clear_error();
-    const int sent = SSL_write(tls_, bytes, static_cast<int>(std::min(size, kMostOfTls)));
+    const int sent =
+        SSL_write(tls_, bytes.data(), static_cast<int>(std::min(bytes.size(), kMostOfTls)));
     if (sent > 0) {
-      bytes += sent;
-      size -= static_cast<std::size_t>(sent);
-    } else if (!AwaitTls(sent)) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (!AwaitTls(sent, limits_.read)) {
       return false;
     }
   }
@@ -106,46 +108,68 @@ void ConnectionStream::SayGoodbye() {
   shutdown(fd_, SHUT_WR);
 }
 
-ssize_t ConnectionStream::Receive(char* bytes, std::size_t size) {
-  if (tls_ != nullptr) return ReceiveTls(bytes, size);
+ssize_t ConnectionStream::ReceivePlain(char* bytes, std::size_t size, Millis limit) {
   while (true) {
     const ssize_t received = recv(fd_, bytes, size, MSG_DONTWAIT);
     if (received >= 0) return received;
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return -1;
-    if (!WaitFor(POLLIN, limits_.read)) return -1;
+    if (!WaitFor(POLLIN, limit)) return -1;
   }
 }
 
-ssize_t ConnectionStream::read(char* bytes, size_t size) {
-  if (in_begin_ == in_end_) {
-    if (!Flush()) return -1;
-    if (size >= in_.size()) return Receive(bytes, size);
-    const ssize_t received = Receive(in_.data(), in_.size());
-    if (received <= 0) return received;
-    in_begin_ = 0;
-    in_end_ = static_cast<std::size_t>(received);
+// Behind what was received, which stays in one piece.
+void ConnectionStream::MakeRoom() {
+  const std::size_t size = in_end_ - in_begin_;
+  const bool full = in_end_ == in_room_;
+  std::size_t room = in_room_;
+  if (size == 0) {
+    room = kUsualRoom;  // What a large request needed is given back behind it.
+  } else if (full && size > in_room_ / 2) {
+    room = 2 * in_room_;
   }
-  const std::size_t taken = std::min(size, in_end_ - in_begin_);
-  std::memcpy(bytes, in_.data() + in_begin_, taken);
-  in_begin_ += taken;
-  return static_cast<ssize_t>(taken);
+  if (room != in_room_) {
+    std::unique_ptr<char[]> other(new char[room]);
+    if (size > 0) std::memcpy(other.get(), in_.get() + in_begin_, size);
+    in_ = std::move(other);
+    in_room_ = room;
+  } else if (full && size > 0) {
+    std::memmove(in_.get(), in_.get() + in_begin_, size);
+  } else if (size > 0) {
+    return;
+  }
+  in_begin_ = 0;
+  in_end_ = size;
+}
+
+bool ConnectionStream::Receive(Millis limit) {
+  if (!Flush()) return false;
+  MakeRoom();
+  char* const at = in_.get() + in_end_;
+  const std::size_t room = in_room_ - in_end_;
+  limit = std::min(limit, limits_.read);
+  const ssize_t received =
+      tls_ != nullptr ? ReceiveTls(at, room, limit) : ReceivePlain(at, room, limit);
+  if (received <= 0) return false;
+  in_end_ += static_cast<std::size_t>(received);
+  return true;
 }
 
 void ConnectionStream::Discard() {
+  std::array<char, 16 << 10> bytes;
   for (int reads = 0; reads < kMostDiscards && WaitFor(POLLIN, kDiscardLimit); ++reads) {
-    if (recv(fd_, in_.data(), in_.size(), MSG_DONTWAIT) <= 0) return;
+    if (recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT) <= 0) return;
   }
 }
 
 // Sends what has been gathered and these bytes.
-bool ConnectionStream::Send(const char* bytes, std::size_t size) {
+bool ConnectionStream::Send(std::string_view bytes) {
   if (tls_ != nullptr) {
     const std::string gathered = std::exchange(out_, {});
-    return SendTls(gathered.data(), gathered.size()) && SendTls(bytes, size);
+    return SendTls(gathered) && SendTls(bytes);
   }
   std::array<iovec, 2> parts = {iovec{out_.data(), out_.size()},
-                                iovec{const_cast<char*>(bytes), size}};
+                                iovec{const_cast<char*>(bytes.data()), bytes.size()}};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
@@ -169,26 +193,12 @@ bool ConnectionStream::Send(const char* bytes, std::size_t size) {
   return true;
 }
 
-bool ConnectionStream::Flush() { return out_.empty() || Send(nullptr, 0); }
+bool ConnectionStream::Flush() { return out_.empty() || Send({}); }
 
-ssize_t ConnectionStream::write(const char* bytes, size_t size) {
-  if (out_.size() + size <= kMostGathered) {
-    out_.append(bytes, size);
-  } else if (!Send(bytes, size)) {
-    return -1;
-  }
-  return static_cast<ssize_t>(size);
-}
-
-// Nobody here asks for addresses; the library does, with two system calls a request.
-void ConnectionStream::get_remote_ip_and_port(std::string& ip, int& port) const {
-  ip.clear();
-  port = 0;
-}
-
-void ConnectionStream::get_local_ip_and_port(std::string& ip, int& port) const {
-  ip.clear();
-  port = 0;
+bool ConnectionStream::Write(std::string_view bytes) {
+  if (out_.size() + bytes.size() > kMostGathered) return Send(bytes);
+  out_ += bytes;
+  return true;
 }
 
 }  // namespace tocsin::api

@@ -1,13 +1,17 @@
 #pragma once
 
-// One connection of the HTTP server, as the HTTP library reads and writes it. An
-// answer leaves in one piece: the library writes head and body apart, which would wake
-// the asking side twice. Used by one thread.
+// One connection of the HTTP server: its bytes, with or without TLS. What is received
+// waits in one piece until it is consumed, so that a request's head is parsed where it
+// lies. What is sent is gathered: an answer whose head and body left apart would wake the
+// asking side twice. Used by one thread.
 
-#include <httplib.h>
+#include <poll.h>
+#include <sys/types.h>
 
-#include <array>
+#include <cstddef>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "daemon/base/clock.h"
 
@@ -15,7 +19,7 @@ struct ssl_st;  // OpenSSL's SSL.
 
 namespace tocsin::api {
 
-class ConnectionStream final : public httplib::Stream {
+class ConnectionStream {
  public:
   struct Limits {
     Millis read{};   // Without a byte.
@@ -23,8 +27,7 @@ class ConnectionStream final : public httplib::Stream {
   };
 
   // Owns neither the socket nor the TLS session; null: none.
-  ConnectionStream(int fd, Limits limits, ssl_st* tls = nullptr)
-      : fd_(fd), limits_(limits), tls_(tls) {}
+  ConnectionStream(int fd, Limits limits, ssl_st* tls = nullptr);
 
   // The server's side of the handshake. Requires: a TLS session.
   bool AcceptTls();
@@ -32,33 +35,38 @@ class ConnectionStream final : public httplib::Stream {
   // Whether a request, or the end of the connection, is there within `limit`. Requires:
   // limit > 0.
   bool WaitForRequest(Millis limit);
-  // Sends what has been gathered. False if the other side does not take it.
-  bool Flush();
   // Nothing more will be sent.
   void SayGoodbye();
   // Forgets what still comes, up to 512 KiB of it, until nothing has for 200 ms.
   void Discard();
 
-  bool is_readable() const override;
-  bool is_writable() const override;
-  // What has been gathered is sent before anything is waited for. 0: the end;
-  // negative: an error or the limit.
-  ssize_t read(char* bytes, size_t size) override;
-  // Small pieces are gathered, large ones sent at once with what is before them.
-  ssize_t write(const char* bytes, size_t size) override;
-  void get_remote_ip_and_port(std::string& ip, int& port) const override;
-  void get_local_ip_and_port(std::string& ip, int& port) const override;
-  socket_t socket() const override { return fd_; }
+  // What has come and was not consumed. Valid until the next call that receives.
+  std::string_view received() const { return {in_.get() + in_begin_, in_end_ - in_begin_}; }
+  // Requires: size <= received().size().
+  void Consume(std::size_t size) { in_begin_ += size; }
+  // Waits for more to stand behind what was received, for no longer than `limit` and the
+  // connection's own. What has been gathered is sent first. False at the end, on an error
+  // or at the limit.
+  bool Receive(Millis limit);
+  // Whether more has come than was consumed, or the end.
+  bool HasMore() const { return IsThere() || WaitFor(POLLIN, Millis()); }
+
+  // Small pieces are gathered, large ones sent at once with what is before them. False if
+  // the other side does not take them.
+  bool Write(std::string_view bytes);
+  // Sends what has been gathered.
+  bool Flush();
 
  private:
   bool WaitFor(short event, Millis limit) const;
-  bool IsThere() const;  // Received, though not yet read.
-  ssize_t Receive(char* bytes, std::size_t size);
-  bool Send(const char* bytes, std::size_t size);
-  ssize_t ReceiveTls(char* bytes, std::size_t size);
-  bool SendTls(const char* bytes, std::size_t size);
+  bool IsThere() const;  // Received, though not yet consumed.
+  void MakeRoom();
+  ssize_t ReceivePlain(char* bytes, std::size_t size, Millis limit);
+  ssize_t ReceiveTls(char* bytes, std::size_t size, Millis limit);
+  bool Send(std::string_view bytes);
+  bool SendTls(std::string_view bytes);
   // Whether what the last call on the session was short of is there now.
-  bool AwaitTls(int result);
+  bool AwaitTls(int result, Millis read_limit);
 
   const int fd_;
   const Limits limits_;
@@ -66,7 +74,8 @@ class ConnectionStream final : public httplib::Stream {
   bool broken_ = false;  // The session: nothing can be said in it any more.
   Millis wait_limit_{};  // The socket's, for receiving; 0: not set yet.
   std::string out_;
-  std::array<char, 16 << 10> in_;
+  std::unique_ptr<char[]> in_;
+  std::size_t in_room_ = 0;
   std::size_t in_begin_ = 0;
   std::size_t in_end_ = 0;
 };

@@ -22,6 +22,13 @@ inline constexpr std::size_t kUsualBodyBytes = 1 << 20;
 // Of one with a query, which may be three times as long when it is percent-encoded.
 inline constexpr std::size_t kMaxQueryBytes = 4 << 20;
 
+// What is made of a body before its endpoint sees it.
+enum class BodyUse {
+  kForm,    // Unpacked, and read into the parameters if it is a form.
+  kText,    // Unpacked, whatever its Content-Type says (`curl -d` calls every body a form).
+  kAsSent,  // Nothing.
+};
+
 struct Endpoint {
   std::string_view methods;  // "GET", "GET POST", …
   // A segment {name} matches one path segment, which `answer` gets as a parameter
@@ -30,10 +37,8 @@ struct Endpoint {
   Load load;
   bool open;  // Answered without credentials (health).
   Response (*answer)(const Context&, const Request&);
-  // The body is the answer's to read, whatever its Content-Type says (`curl -d` calls
-  // every body a form).
-  bool raw_body = false;
-  // Of a body; more is a 413, and never kept.
+  BodyUse body_use = BodyUse::kForm;
+  // Of a body, unpacked too; more is a 413, and never kept.
   std::size_t max_body_bytes = kUsualBodyBytes;
 };
 

@@ -1,16 +1,14 @@
 #include "daemon/api/http_server.h"
 
 #include <fmt/format.h>
-#include <httplib.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <limits>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "daemon/api/alertmanager_answers.h"
 #include "daemon/api/authorization.h"
@@ -19,14 +17,14 @@
 #include "daemon/api/json_text.h"
 #include "daemon/api/listen_socket.h"
 #include "daemon/api/request_target.h"
+#include "daemon/api/server_certificate.h"
 #include "daemon/base/ascii.h"
-#include "daemon/base/internet_date.h"
+#include "daemon/base/gzip.h"
 #include "daemon/base/text.h"
 
 namespace tocsin::api {
 namespace {
 
-constexpr std::size_t kRequestsKept = 1'000;  // A busy connection holds a worker too.
 constexpr std::string_view kApiPrefix = "/api/v1/";
 constexpr std::string_view kAlertmanagerPrefix = "/api/v2/";
 
@@ -47,22 +45,15 @@ std::string AllowedMethods(std::string_view methods, bool with_options) {
   return text;
 }
 
-// Written once a second by each worker: it is a tenth of what a short answer costs us.
-const std::string& DateOfAnswer(WallTime now) {
-  struct Written {
-    std::int64_t second = -1;
-    std::string text;
-  };
-  thread_local Written last;
-  const std::int64_t second = ToUnixMillis(now) / 1000;
-  if (second != last.second) last = {second, InternetDate(now, "GMT")};
-  return last.text;
+// Whether its Content-Type is this one, whatever parameters it has.
+bool HasType(const RequestHead& head, std::string_view wanted) {
+  const std::string_view type = head.Header("Content-Type");
+  return EqualIgnoringCase(TrimSpace(type.substr(0, type.find(';'))), wanted);
 }
 
-bool IsForm(const httplib::Request& request) {
-  const std::string type = request.get_header_value("Content-Type");
-  return EqualIgnoringCase(TrimSpace(std::string_view(type).substr(0, type.find(';'))),
-                           "application/x-www-form-urlencoded");
+// Of these methods Go reads forms.
+bool MayHaveForm(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
 }  // namespace
@@ -73,95 +64,39 @@ class HttpServer::Rep {
       : context_(std::move(context)), authorization_(config) {}
 
   Result<> Add(const ApiConfig& config, ListenAddress& address) {
-    TOCSIN_ASSIGN_OR_RETURN(const int fd, ListenOn(address));
-    const bool plain = config.tls_cert_file.empty() || !address.unix_path.empty();
-    auto server =
-        plain ? MakeServer(fd) : MakeTlsServer(fd, config.tls_cert_file, config.tls_key_file);
-    if (!server) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "cannot use the certificate " + config.tls_cert_file + " with its key"};
+    std::shared_ptr<ssl_ctx_st> tls;
+    if (!config.tls_cert_file.empty() && address.unix_path.empty()) {
+      tls = LoadServerCertificate(config.tls_cert_file, config.tls_key_file);
+      if (tls == nullptr) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "cannot use the certificate " + config.tls_cert_file + " with its key"};
+      }
     }
-    SetUp(*server);
-    servers_.push_back(std::move(server));
+    TOCSIN_ASSIGN_OR_RETURN(const int fd, ListenOn(address));
+    servers_.push_back(std::make_unique<ConnectionServer>(
+        fd, std::move(tls), kWorkers, context_.clock,
+        [this](RequestHead& head, RequestReader& reader) { return Answer(head, reader); }));
     return Result<>();
   }
 
   void Start() {
-    for (const auto& server : servers_) {
-      threads_.emplace_back([&server] { server->listen_after_bind(); });
-    }
-    // stop() before the accept loop runs would be lost.
-    for (const auto& server : servers_) {
-      while (!server->is_running()) std::this_thread::yield();
-    }
+    for (const auto& server : servers_) server->Start();
   }
 
   void Stop() {
-    for (const auto& server : servers_) {
-      if (server->is_running()) server->stop();
-    }
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
+    for (const auto& server : servers_) server->Stop();
   }
 
  private:
-  void SetUp(httplib::Server& server) {
-    server.set_keep_alive_max_count(kRequestsKept);
-    // Bodies are bounded where they are read, by their endpoint.
-    server.set_payload_max_length(std::numeric_limits<std::size_t>::max());
-    const auto with_body = [this](const httplib::Request& request, httplib::Response& response,
-                                  const httplib::ContentReader& read) {
-      AnswerWithBody(request, response, read);
-    };
-    server.Post(".*", with_body);
-    server.Put(".*", with_body);
-    server.Patch(".*", with_body);
-    server.Delete(".*", with_body);
-    // Requests without a body never reach the library's routes, which match paths
-    // with std::regex; those with one do, after their path was found short.
-    server.set_pre_routing_handler(
-        [this](const httplib::Request& request, httplib::Response& response) {
-          if (request.path.size() > kMaxPathBytes) {
-            Write(PlainError(414, "the path is too long"), response);
-            CloseBehind(response);
-            return httplib::Server::HandlerResponse::Handled;
-          }
-          if (HasBrokenEscape(request.target)) {
-            Write({400, "text/plain; charset=utf-8", "400 Bad Request", {}}, response);
-            CloseBehind(response);
-            return httplib::Server::HandlerResponse::Handled;
-          }
-          // The library reads such forms with std::regex, and counts no part's head.
-          if (request.is_multipart_form_data()) {
-            Write(PlainError(415,
-                             "multipart/form-data is not taken: send "
-                             "application/x-www-form-urlencoded"),
-                  response);
-            CloseBehind(response);
-            return httplib::Server::HandlerResponse::Handled;
-          }
-          if (HasBody(request) && TakesBody(request.method)) {
-            return httplib::Server::HandlerResponse::Unhandled;
-          }
-          Finish(Route(request), request, std::string(), response);
-          if (HasBody(request)) CloseBehind(response);
-          return httplib::Server::HandlerResponse::Handled;
-        });
-  }
-
-  // The methods whose bodies the library reads.
-  static bool TakesBody(std::string_view method) {
-    return method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE";
-  }
-
   // Pages of other origins may ask the API what they may ask Prometheus'.
-  static void AllowOrigin(const Request& request, httplib::Response& to) {
-    if (!request.path.starts_with(kApiPrefix) || request.Header("Origin").empty()) return;
-    to.set_header("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin");
-    to.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    to.set_header("Access-Control-Allow-Origin", "*");
-    to.set_header("Access-Control-Expose-Headers", "Date");
-    to.set_header("Vary", "Origin");
+  static void AllowOrigin(Response& response) {
+    auto& headers = response.headers;
+    headers.emplace_back("Access-Control-Allow-Headers",
+                         "Accept, Authorization, Content-Type, Origin");
+    headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    headers.emplace_back("Access-Control-Allow-Origin", "*");
+    headers.emplace_back("Access-Control-Expose-Headers", "Date");
+    headers.emplace_back("Vary", "Origin");
   }
 
   // A request and where it leads: to an endpoint, or to a refusal.
@@ -170,51 +105,91 @@ class HttpServer::Rep {
     Match match;
     std::optional<Response> refusal;
     std::size_t path_params = 0;  // The first of the request's: nothing goes before them.
-
-    // Of these methods Go reads forms.
-    bool TakesForm(const httplib::Request& from) const {
-      const bool with_form =
-          from.method == "POST" || from.method == "PUT" || from.method == "PATCH";
-      return with_form && IsForm(from) && !match.endpoint->raw_body;
-    }
+    bool has_form = false;        // Its body.
   };
 
-  Routed Route(const httplib::Request& from) {
-    Routed routed{HeadOf(from), {}, {}, 0};
-    const std::size_t of_url = routed.request.params.size();
-    routed.match = FindEndpoint(routed.request);
-    routed.path_params = routed.request.params.size() - of_url;
-    routed.refusal = Refuse(routed.request, routed.match, from.target);
+  Response Answer(RequestHead& head, RequestReader& reader) {
+    Routed routed = Route(head);
+    const bool other_origin =
+        routed.request.path.starts_with(kApiPrefix) && !routed.request.Header("Origin").empty();
+    Response response = AnswerRouted(routed, reader);
+    if (other_origin) AllowOrigin(response);
+    return response;
+  }
+
+  Routed Route(RequestHead& head) {
+    Routed routed;
+    routed.has_form =
+        MayHaveForm(head.method) && HasType(head, "application/x-www-form-urlencoded");
+    const bool has_parts = HasType(head, "multipart/form-data");
+    const std::string_view target = PathAndQuery(head.target);
+    Request& request = routed.request;
+    request = RequestOf(head, target);
+    const std::size_t of_url = request.params.size();
+    routed.match = FindEndpoint(request);
+    routed.path_params = request.params.size() - of_url;
+    routed.has_form = routed.has_form && routed.match.endpoint &&
+                      routed.match.endpoint->body_use == BodyUse::kForm;
+    routed.refusal = Refuse(request, routed.match, target);
+    if (!routed.refusal && has_parts) {
+      routed.refusal = PlainError(415,
+                                  "multipart/form-data is not taken: send "
+                                  "application/x-www-form-urlencoded");
+    }
     return routed;
   }
 
-  void AnswerWithBody(const httplib::Request& request, httplib::Response& response,
-                      const httplib::ContentReader& read) {
-    Routed routed = Route(request);
-    const std::size_t limit = routed.refusal ? 0 : routed.match.endpoint->max_body_bytes;
-    std::string body;
-    std::size_t received = 0;
-    // The library's own limit does not see chunked bodies.
-    const bool whole = read([&](const char* bytes, std::size_t size) {
-      received += size;
-      if (received > limit) {
-        body = std::string();  // Gives the memory back.
-      } else {
-        body.append(bytes, size);
+  Response AnswerRouted(Routed& routed, RequestReader& reader) {
+    Request& request = routed.request;
+    // Of the other methods nobody expects a body: it is not read, and the connection ends.
+    if (MayHaveForm(request.method) || request.method == "DELETE") {
+      const std::size_t limit = routed.refusal ? 0 : routed.match.endpoint->max_body_bytes;
+      const auto read = reader.ReadBody(limit, request.body);
+      if (!routed.refusal && read == RequestReader::Body::kTooLarge) {
+        return TooLarge(request, limit);
       }
-      return received <= limit + kMaxDiscardedBytes;
-    });
-    if (routed.refusal) {
-      AllowOrigin(routed.request, response);
-      Write(*std::move(routed.refusal), response);
-    } else if (received > limit) {
-      Write(TooLarge(routed.request, limit), response);
-    } else if (!whole) {
-      Write(PlainError(400, "the body cannot be read"), response);
-    } else {
-      return Finish(std::move(routed), request, std::move(body), response);
+      if (!routed.refusal && read == RequestReader::Body::kBroken) {
+        return PlainError(400, "the body cannot be read");
+      }
     }
-    if (!whole) CloseBehind(response);
+    if (routed.refusal) return *std::move(routed.refusal);
+    if (auto refusal = Unpack(*routed.match.endpoint, request)) return *std::move(refusal);
+    if (routed.has_form) TakeForm(routed);
+    if (!request.form_error.empty() && !SpeaksForPrometheus(request)) {
+      return PlainError(400, "error parsing form values: " + request.form_error);
+    }
+    return Dispatch(*routed.match.endpoint, request);
+  }
+
+  // The answer to a body that cannot be unpacked.
+  static std::optional<Response> Unpack(const Endpoint& endpoint, Request& request) {
+    const std::string encoding = request.Header("Content-Encoding");
+    const bool as_sent = endpoint.body_use == BodyUse::kAsSent || encoding.empty() ||
+                         EqualIgnoringCase(encoding, "identity");
+    if (as_sent || request.body.empty()) return std::nullopt;
+    if (!EqualIgnoringCase(encoding, "gzip")) {
+      return PlainError(415, encoding + " encoding is not accepted by this server; only gzip is");
+    }
+    auto unpacked = Gunzip(request.body, endpoint.max_body_bytes);
+    if (unpacked.ok()) {
+      request.body = *std::move(unpacked);
+      return std::nullopt;
+    }
+    if (unpacked.error().code == ErrorCode::kResourceExhausted) {
+      return TooLarge(request, endpoint.max_body_bytes);
+    }
+    return PlainError(400, "the body: " + unpacked.error().message);
+  }
+
+  // The form's parameters go before the URL's, as in Prometheus.
+  static void TakeForm(Routed& routed) {
+    Request& request = routed.request;
+    Form form = ParseForm(request.body);
+    request.body = std::string();
+    request.params.insert(request.params.begin() + static_cast<std::ptrdiff_t>(routed.path_params),
+                          std::make_move_iterator(form.params.begin()),
+                          std::make_move_iterator(form.params.end()));
+    if (!form.error.empty()) request.form_error = std::move(form.error);
   }
 
   static Response TooLarge(const Request& request, std::size_t limit) {
@@ -223,70 +198,32 @@ class HttpServer::Rep {
                                                          : PlainError(413, text);
   }
 
-  static bool HasBody(const httplib::Request& request) {
-    const std::string length = request.get_header_value("Content-Length");
-    return request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
-  }
-
-  static void CloseBehind(httplib::Response& response) {
-    LeaveUnread();
-    response.set_header("Connection", "close");
-  }
-
-  void Finish(Routed routed, const httplib::Request& from, std::string body,
-              httplib::Response& to) {
-    AllowOrigin(routed.request, to);
-    if (routed.refusal) return Write(*std::move(routed.refusal), to);
-    if (routed.TakesForm(from)) {
-      // The form's go before the URL's, as in Prometheus.
-      Form form = ParseForm(body);
-      auto& params = routed.request.params;
-      params.insert(params.begin() + static_cast<std::ptrdiff_t>(routed.path_params),
-                    form.params.begin(), form.params.end());
-      if (!form.error.empty()) routed.request.form_error = std::move(form.error);
-    } else {
-      routed.request.body = std::move(body);
-    }
-    if (!routed.request.form_error.empty() && !SpeaksForPrometheus(routed)) {
-      return Write(PlainError(400, "error parsing form values: " + routed.request.form_error), to);
-    }
-    Write(Dispatch(*routed.match.endpoint, routed.request), to);
-  }
-
   // Those read what is there of a broken form; a page of ours would be another one without
   // the parameter that is missing.
-  static bool SpeaksForPrometheus(const Routed& routed) {
-    return routed.request.path.starts_with(kApiPrefix) ||
-           routed.request.path.starts_with(kAlertmanagerPrefix);
+  static bool SpeaksForPrometheus(const Request& request) {
+    return request.path.starts_with(kApiPrefix) || request.path.starts_with(kAlertmanagerPrefix);
   }
 
-  static Request HeadOf(const httplib::Request& from) {
+  static Request RequestOf(RequestHead& head, std::string_view target) {
     Request request;
-    request.method = from.method;
-    request.path = from.path;
-    // Not the library's: it takes what follows the last "=" of a parameter for its value.
-    const std::size_t mark = from.target.find('?');
-    if (mark != from.target.npos) {
-      Form form = ParseForm(std::string_view(from.target).substr(mark + 1));
+    request.method = std::move(head.method);
+    request.headers = std::move(head.headers);
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    request.path = DecodePath(target.substr(0, mark));
+    if (mark < target.size()) {
+      Form form = ParseForm(target.substr(mark + 1));
       request.params = std::move(form.params);
       request.form_error = std::move(form.error);
     }
-    request.headers.reserve(from.headers.size());
-    for (const auto& [name, value] : from.headers) request.headers.emplace_back(name, value);
     return request;
-  }
-
-  void Write(Response response, httplib::Response& to) const {
-    to.status = response.status;
-    to.set_header("Date", DateOfAnswer(context_.clock.WallNow()));
-    for (const auto& [name, value] : response.headers) to.set_header(name, value);
-    if (!response.content_type.empty()) to.set_header("Content-Type", response.content_type);
-    to.body = std::move(response.body);  // set_content() would copy it.
   }
 
   // The answer to who may not ask, or asks for what is not there.
   std::optional<Response> Refuse(const Request& request, const Match& match,
-                                 const std::string& target) {
+                                 std::string_view target) {
+    if (HasBrokenEscape(target)) {
+      return Response{400, "text/plain; charset=utf-8", "400 Bad Request", {}};
+    }
     const bool open = match.endpoint && match.endpoint->open;
     if (!open && !authorization_.Allows(request.Header("Authorization"))) {
       Response response = PlainError(401, "Unauthorized");
@@ -340,8 +277,7 @@ class HttpServer::Rep {
   Context context_;
   Authorization authorization_;
   std::atomic<int> heavy_ = 0;
-  std::vector<std::unique_ptr<httplib::Server>> servers_;
-  std::vector<std::thread> threads_;
+  std::vector<std::unique_ptr<ConnectionServer>> servers_;
 };
 
 HttpServer::HttpServer(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}

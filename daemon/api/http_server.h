@@ -21,10 +21,6 @@ class HttpServer {
  public:
   static constexpr int kWorkers = 32;  // Per listening address.
   static constexpr int kMaxHeavy = 24;
-  // Of a body that is too large, or that nobody may send, as much is read and thrown
-  // away, so that the client hears why; then the connection is closed.
-  static constexpr std::size_t kMaxDiscardedBytes = 16 << 20;
-  static constexpr std::size_t kMaxPathBytes = 2048;
 
   // Binds every address at once, so that a port in use is an error at start.
   // Errors: kUnavailable (address in use), kPermissionDenied, kInvalidArgument

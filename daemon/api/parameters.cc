@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "daemon/api/json_text.h"
+#include "daemon/base/ascii.h"
 #include "daemon/base/go_numbers.h"
 #include "daemon/base/text.h"
 #include "rules/promql/lexer.h"
@@ -26,13 +27,6 @@ constexpr std::int64_t kEarliestMillis = -9'223'309'901'257'974'000;
 constexpr std::int64_t kLatestMillis = 9'223'309'901'257'974'999;
 
 Error Invalid(std::string message) { return Error{ErrorCode::kInvalidArgument, message}; }
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Nothing for a "%" that begins no escape; `error` then says so, if it is the first.
 std::optional<std::string> DecodeFormText(std::string_view text, std::string& error) {

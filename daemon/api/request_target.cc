@@ -45,6 +45,32 @@ std::string Escaped(std::string_view target) {
   return out;
 }
 
+std::string_view PathAndQuery(std::string_view target) {
+  constexpr std::string_view kScheme = "://";
+  const std::size_t scheme = target.find(kScheme);
+  if (target.starts_with('/') || scheme == target.npos) return target;
+  target.remove_prefix(scheme + kScheme.size());
+  const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+  target.remove_prefix(end);
+  return target.starts_with('/') ? target : "/";
+}
+
+std::string DecodePath(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const int high = path[i] == '%' && i + 2 < path.size() ? HexDigit(path[i + 1]) : -1;
+    const int low = high >= 0 ? HexDigit(path[i + 2]) : -1;
+    if (low >= 0) {
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    } else {
+      out += path[i];
+    }
+  }
+  return out;
+}
+
 bool HasBrokenEscape(std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
   for (std::size_t at = 0; (at = path.find('%', at)) != path.npos; ++at) {

@@ -18,6 +18,12 @@ std::optional<std::string> CleanTarget(std::string_view target);
 // tab they know nothing.
 std::string Escaped(std::string_view target);
 
+// The target without scheme and host, which proxies may send: "http://host/a?b" is "/a?b".
+std::string_view PathAndQuery(std::string_view target);
+
+// Percent-decoded. Requires: no broken escape, or nobody minds.
+std::string DecodePath(std::string_view path);
+
 // Whether a % of its path is not followed by two hex digits.
 bool HasBrokenEscape(std::string_view target);
 

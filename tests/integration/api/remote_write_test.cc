@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "daemon/base/file_system.h"
+#include "daemon/base/gzip.h"
 #include "daemon/formats/remote_write.h"
 #include "tests/support/daemon_process.h"
 
@@ -196,6 +197,16 @@ TEST_F(RemoteWriteTest, ImportedPagesMayBeGzipped) {
       daemon_->Post("/api/v1/import/prometheus", *zipped, {{"Content-Encoding", "gzip"}});
   EXPECT_EQ(response.status, 204) << response.body;
   EXPECT_EQ(ResultAt("0", "count(many)"), R"([{"metric":{},"value":[0,"1000"]}])");
+  const std::string path = "/api/v1/import/prometheus";
+  EXPECT_EQ(daemon_->Post(path, Gzip(""), {{"Content-Encoding", "gzip"}}).status, 204);
+  EXPECT_EQ(daemon_->Post(path, "p 1\n", {{"Content-Encoding", "gzip"}}).status, 400);
+  EXPECT_EQ(daemon_->Post(path, "p 1\n", {{"Content-Encoding", "zstd"}}).status, 415);
+  EXPECT_EQ(daemon_
+                ->Post("/api/v1/query", Gzip("query=1"),
+                       {{"Content-Encoding", "gzip"},
+                        {"Content-Type", "application/x-www-form-urlencoded"}})
+                .status,
+            200);
 }
 
 TEST(RemoteWriteSwitchTest, NothingIsReceivedUnlessTheConfigurationAllowsIt) {

@@ -41,8 +41,8 @@ class ConnectionStreamTest : public ::testing::Test {
 
 TEST_F(ConnectionStreamTest, HeadAndBodyLeaveTogether) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
-  EXPECT_EQ(stream.write("head ", 5), 5);
-  EXPECT_EQ(stream.write("body", 4), 4);
+  EXPECT_TRUE(stream.Write("head "));
+  EXPECT_TRUE(stream.Write("body"));
   EXPECT_EQ(Arrived(), "");
   EXPECT_TRUE(stream.Flush());
   EXPECT_EQ(Arrived(), "head body");
@@ -53,8 +53,8 @@ TEST_F(ConnectionStreamTest, HeadAndBodyLeaveTogether) {
 TEST_F(ConnectionStreamTest, ALargeBodyLeavesAtOnceBehindItsHead) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   const std::string body(50'000, 'b');
-  stream.write("head ", 5);
-  EXPECT_EQ(stream.write(body.data(), body.size()), 50'000);
+  stream.Write("head ");
+  EXPECT_TRUE(stream.Write(body));
   EXPECT_EQ(Arrived(), "head " + body);
 }
 
@@ -71,8 +71,8 @@ TEST_F(ConnectionStreamTest, WhatIsTakenSlowlyArrivesWhole) {
       taken.append(bytes.data(), static_cast<std::size_t>(received));
     }
   });
-  stream.write("head ", 5);
-  EXPECT_EQ(stream.write(body.data(), body.size()), static_cast<ssize_t>(body.size()));
+  stream.Write("head ");
+  EXPECT_TRUE(stream.Write(body));
   asking.join();
   EXPECT_EQ(taken, "head " + body);
 }
@@ -80,45 +80,63 @@ TEST_F(ConnectionStreamTest, WhatIsTakenSlowlyArrivesWhole) {
 TEST_F(ConnectionStreamTest, WhoTakesNothingIsGivenUpAfterTheLimit) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   const std::string body(8 << 20, 'b');
-  EXPECT_EQ(stream.write(body.data(), body.size()), -1);
+  EXPECT_FALSE(stream.Write(body));
 }
 
 TEST_F(ConnectionStreamTest, WhoHungUpCostsNoSignal) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   HangUp();
-  stream.write("answer", 6);
+  stream.Write("answer");
   EXPECT_FALSE(stream.Flush());
 }
 
-TEST_F(ConnectionStreamTest, ReadsWhatCameInPiecesOfAnySize) {
+TEST_F(ConnectionStreamTest, WhatCameStandsUntilItIsConsumed) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   Ask("request");
   EXPECT_TRUE(stream.WaitForRequest(Millis(1)));
-  std::string text(3, ' ');
-  EXPECT_EQ(stream.read(text.data(), 3), 3);
-  EXPECT_EQ(text, "req");
+  EXPECT_EQ(stream.received(), "request");
+  stream.Consume(3);
+  EXPECT_EQ(stream.received(), "uest");
   EXPECT_TRUE(stream.WaitForRequest(Millis(1))) << "the rest of it is here already";
-  text.assign(10, ' ');
-  EXPECT_EQ(stream.read(text.data(), 10), 4);
-  EXPECT_EQ(text.substr(0, 4), "uest");
+  Ask(" and more");
+  EXPECT_TRUE(stream.Receive(kLimit));
+  EXPECT_EQ(stream.received(), "uest and more");
+  stream.Consume(13);
   EXPECT_FALSE(stream.WaitForRequest(Millis(1)));
+}
+
+// However much comes, and wherever in the buffer what was consumed ends.
+TEST_F(ConnectionStreamTest, ALargeHeadStaysInOnePiece) {
+  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  std::string sent;
+  std::size_t consumed = 0;
+  for (std::size_t round = 0; round < 40; ++round) {
+    std::string part(7'001, static_cast<char>('a' + round % 26));
+    Ask(part);
+    sent += part;
+    while (consumed + stream.received().size() < sent.size()) ASSERT_TRUE(stream.Receive(kLimit));
+    ASSERT_EQ(stream.received(), std::string_view(sent).substr(consumed)) << round;
+    if (round % 5 == 4) {
+      const std::size_t size = round % 10 == 9 ? stream.received().size() : 9'999;
+      stream.Consume(size);
+      consumed += size;
+    }
+  }
 }
 
 // "100 Continue" must arrive before the body that waits for it can come.
 TEST_F(ConnectionStreamTest, SaysWhatItHasToSayBeforeItListens) {
   ConnectionStream stream(ends_[0], {Millis(20), kLimit});
-  stream.write("continue", 8);
-  char byte = 0;
-  EXPECT_EQ(stream.read(&byte, 1), -1) << "nothing comes";
+  stream.Write("continue");
+  EXPECT_FALSE(stream.Receive(kLimit)) << "nothing comes";
   EXPECT_EQ(Arrived(), "continue");
 }
 
-TEST_F(ConnectionStreamTest, TheEndIsNotAnError) {
+TEST_F(ConnectionStreamTest, TheEndIsThereToBeRead) {
   ConnectionStream stream(ends_[0], {kLimit, kLimit});
   HangUp();
-  char byte = 0;
   EXPECT_TRUE(stream.WaitForRequest(Millis(1)));
-  EXPECT_EQ(stream.read(&byte, 1), 0);
+  EXPECT_FALSE(stream.Receive(kLimit));
 }
 
 }  // namespace

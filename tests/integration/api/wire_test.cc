@@ -1,5 +1,5 @@
-// Bodies that are too large, that nobody asked for, or that hold another request: what
-// a client sees on the wire, and what it costs.
+// Requests as they stand on the wire, and their answers: long ones, broken ones, bodies
+// that are too large, that nobody asked for, or that hold another request.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,8 +20,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
-class BodiesTest : public ::testing::Test {
+class WireTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto started = DaemonProcess::Start("rules: []\n");
@@ -112,7 +113,7 @@ constexpr double kMostMib = 60;  // It keeps freed memory for a while.
 constexpr double kMostMib = 20;
 #endif
 
-TEST_F(BodiesTest, AlertmanagersApiRefusesWhatIsTooLargeInItsOwnWordsAndKeepsNothing) {
+TEST_F(WireTest, AlertmanagersApiRefusesWhatIsTooLargeInItsOwnWordsAndKeepsNothing) {
   const double before = PeakMib();
   for (const char* path : {"/api/v2/alerts", "/api/v2/silences"}) {
     const std::string answer = Talk(Post(path, std::string(24 << 20, ' ')));
@@ -122,7 +123,7 @@ TEST_F(BodiesTest, AlertmanagersApiRefusesWhatIsTooLargeInItsOwnWordsAndKeepsNot
   EXPECT_LT(PeakMib() - before, kMostMib);
 }
 
-TEST_F(BodiesTest, ChunkedBodiesAreCountedToo) {
+TEST_F(WireTest, ChunkedBodiesAreCountedToo) {
   std::string body = Head("POST /api/v2/silences",
                           "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n");
   const std::string chunk = "10000\r\n" + std::string(0x10000, ' ') + "\r\n";
@@ -130,7 +131,7 @@ TEST_F(BodiesTest, ChunkedBodiesAreCountedToo) {
   EXPECT_THAT(Talk(body + "0\r\n\r\n"), HasSubstr("HTTP/1.1 413 "));
 }
 
-TEST_F(BodiesTest, WhatFitsIsTaken) {
+TEST_F(WireTest, WhatFitsIsTaken) {
   std::string alerts = "[";
   for (int i = 0; i < 60; ++i) {
     alerts += (i > 0 ? "," : "") + std::string("{\"labels\":{\"alertname\":\"a") +
@@ -140,7 +141,7 @@ TEST_F(BodiesTest, WhatFitsIsTaken) {
   EXPECT_THAT(Talk(Post("/api/v2/alerts", alerts + "]")), HasSubstr("HTTP/1.1 200 "));
 }
 
-TEST_F(BodiesTest, BelowApiV2ErrorsAreJsonAsAlertmanagers) {
+TEST_F(WireTest, BelowApiV2ErrorsAreJsonAsAlertmanagers) {
   EXPECT_THAT(Talk(Head("GET /api/v2/nothing", "")),
               HasSubstr("{\"code\":404,\"message\":\"path /api/v2/nothing was not found\"}"));
   const std::string answer = Talk(Post("/api/v2/status", "{}"));
@@ -152,10 +153,10 @@ TEST_F(BodiesTest, BelowApiV2ErrorsAreJsonAsAlertmanagers) {
   EXPECT_THAT(Talk(Head("GET /api/v1/nothing", "")), HasSubstr("404 page not found\n"));
 }
 
-TEST_F(BodiesTest, ABodyIsNeverTakenForTheNextRequest) {
+TEST_F(WireTest, ABodyIsNeverTakenForTheNextRequest) {
   const std::string hidden = Head("POST /-/reload", "Content-Length: 0\r\n");
   const std::string length = "Content-Length: " + std::to_string(hidden.size()) + "\r\n";
-  // The library reads so much at a time: the body is then still to be read.
+  // The server reads so much at a time: the body is then still to be read.
   constexpr std::size_t kReadAtOnce = 16 << 10;
   const std::string pads =
       "Pad: " + std::string(7000, 'x') + "\r\nMore: " + std::string(7000, 'x') + "\r\nRest: ";
@@ -176,7 +177,7 @@ TEST_F(BodiesTest, ABodyIsNeverTakenForTheNextRequest) {
   EXPECT_THAT(daemon_->Output(), Not(HasSubstr("configuration reloaded")));
 }
 
-TEST_F(BodiesTest, AConnectionGoesOnBehindARefusalWhoseBodyWasRead) {
+TEST_F(WireTest, AConnectionGoesOnBehindARefusalWhoseBodyWasRead) {
   const std::string answer =
       Talk({Post("/api/v2/nothing", "{}"),
             Post("/nothing", std::string(100'000, 'x'), "text/plain"), Head("GET /-/healthy", "")});
@@ -184,7 +185,7 @@ TEST_F(BodiesTest, AConnectionGoesOnBehindARefusalWhoseBodyWasRead) {
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200 "));
 }
 
-TEST_F(BodiesTest, AConnectionEndsBehindABodyThatWasNotRead) {
+TEST_F(WireTest, AConnectionEndsBehindABodyThatWasNotRead) {
   const std::string next = Head("GET /-/healthy", "");
   EXPECT_EQ(Answers(Talk({Head("GET /-/healthy", "Content-Length: 5\r\n") + "hello", next})), 1u);
   EXPECT_EQ(Answers(Talk({Head("GET /-/healthy", ""), next})), 2u);
@@ -200,12 +201,33 @@ std::string Ask(const std::string& method, const std::string& target,
   return request + "\r\n" + body;
 }
 
-TEST_F(BodiesTest, WhatThePathNamesNoFormRenames) {
+// Grafana may be told to use GET, and a dashboard's expressions are long.
+TEST_F(WireTest, ALongExpressionMayStandInTheUrl) {
+  std::string expression = "1";
+  for (int i = 0; i < 9'999; ++i) expression += "%2B1";
+  EXPECT_THAT(Talk(Ask("GET", "/api/v1/query?query=" + expression)), HasSubstr("\"10000\"]"));
+}
+
+TEST_F(WireTest, AnswersArePackedForThoseWhoAsk) {
+  const std::string line = "GET /api/v1/query?query=%22" + std::string(2'000, 'x') + "%22";
+  EXPECT_THAT(Talk(Head(line, "Accept-Encoding: deflate, gzip\r\n")),
+              HasSubstr("Content-Encoding: gzip\r\n"));
+  EXPECT_THAT(Talk(Head(line, "")), HasSubstr(std::string(2'000, 'x')));
+}
+
+TEST_F(WireTest, GarbageIsAnsweredOnceAndNothingBehindItIsRead) {
+  const std::string answer = Talk({"GARBAGE\r\nHost: tocsin\r\n\r\n", Head("GET /-/healthy", "")});
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(answer.substr(1), Not(HasSubstr("HTTP/1.1 4")));
+  EXPECT_THAT(answer, Not(HasSubstr("HTTP/1.1 200")));
+}
+
+TEST_F(WireTest, WhatThePathNamesNoFormRenames) {
   EXPECT_THAT(Talk(Ask("DELETE", "/api/v2/silence/path", "id=form")),
               HasSubstr("must be of type uuid: \\\"path\\\""));
 }
 
-TEST_F(BodiesTest, APageOfOursIsNotAnsweredWithoutTheParameterThatCannotBeRead) {
+TEST_F(WireTest, APageOfOursIsNotAnsweredWithoutTheParameterThatCannotBeRead) {
   for (const char* target : {"/metrics?target=%zz", "/metrics?target=a;b", "/probe?target=%"}) {
     const std::string answer = Talk(Ask("GET", target));
     EXPECT_THAT(answer, HasSubstr("HTTP/1.1 400")) << target;
@@ -213,7 +235,7 @@ TEST_F(BodiesTest, APageOfOursIsNotAnsweredWithoutTheParameterThatCannotBeRead) 
   }
 }
 
-TEST_F(BodiesTest, UncleanPathsLeadToTheCleanOneOfThisServer) {
+TEST_F(WireTest, UncleanPathsLeadToTheCleanOneOfThisServer) {
   const std::vector<std::pair<std::string, std::string>> moved = {
       {"/api/v1//query?query=1", "/api/v1/query?query=1"},
       {"/api/v1/label/../values", "/api/v1/values"},

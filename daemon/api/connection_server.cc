@@ -30,6 +30,7 @@ constexpr ConnectionStream::Limits kLimits{std::chrono::seconds(10), std::chrono
 constexpr int kRequestsKept = 1'000;  // A busy connection holds a worker too.
 constexpr std::size_t kMostWaiting = 1'024;
 constexpr Millis kShortageRest{100};  // Of descriptors or memory.
+constexpr Millis kStopLimit{2'000};   // For answers that are taken slowly.
 
 }  // namespace
 
@@ -58,10 +59,7 @@ class ConnectionServer::Rep {
     arrived_.notify_all();
     room_.notify_all();
     shutdown(fd_, SHUT_RDWR);  // Ends accept().
-    {
-      MutexLock lock(mutex_);
-      for (const int served : served_) shutdown(served, SHUT_RD);  // Asked enough.
-    }
+    EndServed();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
     close(std::exchange(fd_, -1));
@@ -92,6 +90,17 @@ class ConnectionServer::Rep {
     }
   }
 
+  // They may not ask any more; and after a while not hear any more.
+  void EndServed() {
+    const SteadyTime limit = clock_.SteadyNow() + kStopLimit;
+    MutexLock lock(mutex_);
+    for (const int served : served_) shutdown(served, SHUT_RD);
+    while (!served_.empty() && clock_.SteadyNow() < limit) {
+      ended_.wait_for(mutex_, limit - clock_.SteadyNow());
+    }
+    for (const int served : served_) shutdown(served, SHUT_RDWR);
+  }
+
   // The next connection to serve; negative when there are to be no more.
   int TakeConnection() {
     MutexLock lock(mutex_);
@@ -114,6 +123,7 @@ class ConnectionServer::Rep {
       }
       MutexLock lock(mutex_);
       served_.erase(fd);
+      ended_.notify_one();
       close(fd);
       --connections_;
     }
@@ -121,12 +131,12 @@ class ConnectionServer::Rep {
 
   void ServeConnection(int fd) {
     if (tls_ == nullptr) {
-      ConnectionStream stream(fd, kLimits);
+      ConnectionStream stream(fd, kLimits, clock_);
       return Serve(stream);
     }
     const std::unique_ptr<SSL, void (*)(SSL*)> session(SSL_new(tls_.get()), SSL_free);
     if (session == nullptr) return;
-    ConnectionStream stream(fd, kLimits, session.get());
+    ConnectionStream stream(fd, kLimits, clock_, session.get());
     if (stream.AcceptTls()) Serve(stream);
   }
 
@@ -180,6 +190,7 @@ class ConnectionServer::Rep {
   Mutex mutex_;
   ConditionVariable arrived_;  // A connection waits.
   ConditionVariable room_;     // Another one may.
+  ConditionVariable ended_;    // One is served no more.
   std::deque<int> waiting_ GUARDED_BY(mutex_);
   std::set<int> served_ GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;

@@ -27,7 +27,7 @@ class ConnectionServer {
   ~ConnectionServer();  // Stops.
 
   void Start();
-  // Accepts no more and waits for the answers under way.
+  // Accepts no more, reads no more, and waits two seconds for answers to be taken.
   void Stop();
 
  private:

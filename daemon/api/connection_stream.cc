@@ -18,14 +18,15 @@ namespace {
 
 constexpr std::size_t kUsualRoom = 16 << 10;
 constexpr std::size_t kMostGathered = 16 << 10;
-constexpr int kMostDiscards = 32;
-constexpr Millis kDiscardLimit{200};
+constexpr std::size_t kMostDiscarded = 4 << 20;
+constexpr Millis kDiscardLimit{2'000};
+constexpr Millis kSilence{200};
 constexpr std::size_t kMostOfTls = 1 << 20;  // In one call.
 
 }  // namespace
 
-ConnectionStream::ConnectionStream(int fd, Limits limits, ssl_st* tls)
-    : fd_(fd), limits_(limits), tls_(tls) {
+ConnectionStream::ConnectionStream(int fd, Limits limits, const Clock& clock, ssl_st* tls)
+    : fd_(fd), limits_(limits), clock_(clock), tls_(tls) {
   MakeRoom();
 }
 
@@ -63,29 +64,34 @@ bool ConnectionStream::AcceptTls() {
   const int flags = fcntl(fd_, F_GETFL);
   if (flags < 0 || fcntl(fd_, F_SETFL, flags | O_NONBLOCK) != 0) return false;
   SSL_set_fd(tls_, fd_);
+  const Deadline deadline(clock_, clock_.SteadyNow() + limits_.read);
   while (true) {
     ERR_clear_error();
     const int result = SSL_accept(tls_);
     if (result == 1) return true;
-    if (!AwaitTls(result, limits_.read)) return false;
+    if (!AwaitTls(result, deadline)) return false;
   }
 }
 
-bool ConnectionStream::AwaitTls(int result, Millis read_limit) {
+Millis ConnectionStream::ReadLimit(const Deadline& deadline) const {
+  return std::min(deadline.Left(), limits_.read);
+}
+
+bool ConnectionStream::AwaitTls(int result, const Deadline& deadline) {
   switch (SSL_get_error(tls_, result)) {
-    case SSL_ERROR_WANT_READ: return WaitFor(POLLIN, read_limit);
+    case SSL_ERROR_WANT_READ: return WaitFor(POLLIN, ReadLimit(deadline));
     case SSL_ERROR_WANT_WRITE: return WaitFor(POLLOUT, limits_.write);
     default: broken_ = true; return false;
   }
 }
 
-ssize_t ConnectionStream::ReceiveTls(char* bytes, std::size_t size, Millis limit) {
+ssize_t ConnectionStream::ReceiveTls(char* bytes, std::size_t size, const Deadline& deadline) {
   while (true) {
     ERR_clear_error();
     const int received = SSL_read(tls_, bytes, static_cast<int>(std::min(size, kMostOfTls)));
     if (received > 0) return received;
     if (SSL_get_error(tls_, received) == SSL_ERROR_ZERO_RETURN) return 0;
-    if (!AwaitTls(received, limit)) return -1;
+    if (!AwaitTls(received, deadline)) return -1;
   }
 }
 
@@ -96,7 +102,7 @@ bool ConnectionStream::SendTls(std::string_view bytes) {
         SSL_write(tls_, bytes.data(), static_cast<int>(std::min(bytes.size(), kMostOfTls)));
     if (sent > 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (!AwaitTls(sent, limits_.read)) {
+    } else if (!AwaitTls(sent, Deadline(clock_, clock_.SteadyNow() + limits_.read))) {
       return false;
     }
   }
@@ -108,13 +114,13 @@ void ConnectionStream::SayGoodbye() {
   shutdown(fd_, SHUT_WR);
 }
 
-ssize_t ConnectionStream::ReceivePlain(char* bytes, std::size_t size, Millis limit) {
+ssize_t ConnectionStream::ReceivePlain(char* bytes, std::size_t size, const Deadline& deadline) {
   while (true) {
     const ssize_t received = recv(fd_, bytes, size, MSG_DONTWAIT);
     if (received >= 0) return received;
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return -1;
-    if (!WaitFor(POLLIN, limit)) return -1;
+    if (!WaitFor(POLLIN, ReadLimit(deadline))) return -1;
   }
 }
 
@@ -142,14 +148,13 @@ void ConnectionStream::MakeRoom() {
   in_end_ = size;
 }
 
-bool ConnectionStream::Receive(Millis limit) {
+bool ConnectionStream::Receive(const Deadline& deadline) {
   if (!Flush()) return false;
   MakeRoom();
   char* const at = in_.get() + in_end_;
   const std::size_t room = in_room_ - in_end_;
-  limit = std::min(limit, limits_.read);
   const ssize_t received =
-      tls_ != nullptr ? ReceiveTls(at, room, limit) : ReceivePlain(at, room, limit);
+      tls_ != nullptr ? ReceiveTls(at, room, deadline) : ReceivePlain(at, room, deadline);
   if (received <= 0) return false;
   in_end_ += static_cast<std::size_t>(received);
   return true;
@@ -157,8 +162,12 @@ bool ConnectionStream::Receive(Millis limit) {
 
 void ConnectionStream::Discard() {
   std::array<char, 16 << 10> bytes;
-  for (int reads = 0; reads < kMostDiscards && WaitFor(POLLIN, kDiscardLimit); ++reads) {
-    if (recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT) <= 0) return;
+  const Deadline deadline(clock_, clock_.SteadyNow() + kDiscardLimit);
+  std::size_t discarded = 0;
+  while (discarded < kMostDiscarded && WaitFor(POLLIN, std::min(deadline.Left(), kSilence))) {
+    const ssize_t received = recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (received <= 0) return;
+    discarded += static_cast<std::size_t>(received);
   }
 }
 

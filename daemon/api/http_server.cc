@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "daemon/api/alertmanager_answers.h"
 #include "daemon/api/authorization.h"
@@ -151,14 +152,13 @@ class HttpServer::Rep {
       if (!routed.refusal && read == RequestReader::Body::kBroken) {
         return PlainError(400, "the body cannot be read");
       }
+      // Of which remote write's senders lose nothing: they come again.
+      if (!routed.refusal && read == RequestReader::Body::kCutShort) {
+        return PlainError(503, "the body did not come in time");
+      }
     }
     if (routed.refusal) return *std::move(routed.refusal);
-    if (auto refusal = Unpack(*routed.match.endpoint, request)) return *std::move(refusal);
-    if (routed.has_form) TakeForm(routed);
-    if (!request.form_error.empty() && !SpeaksForPrometheus(request)) {
-      return PlainError(400, "error parsing form values: " + request.form_error);
-    }
-    return Dispatch(*routed.match.endpoint, request);
+    return Dispatch(routed);
   }
 
   // The answer to a body that cannot be unpacked.
@@ -248,14 +248,25 @@ class HttpServer::Rep {
     return std::nullopt;
   }
 
-  Response Dispatch(const Endpoint& endpoint, const Request& request) {
-    if (endpoint.load == Load::kLight) return endpoint.answer(context_, request);
+  Response Dispatch(Routed& routed) {
+    if (routed.match.endpoint->load == Load::kLight) return AnswerOfEndpoint(routed);
     const Turn turn(heavy_);
     if (!turn.granted()) {
       Response response = Failure(ErrorType::kUnavailable,
                                   "too many queries at once (" + std::to_string(kMaxHeavy) + ")");
       response.headers.emplace_back("Retry-After", "1");
       return response;
+    }
+    return AnswerOfEndpoint(routed);
+  }
+
+  Response AnswerOfEndpoint(Routed& routed) {
+    const Endpoint& endpoint = *routed.match.endpoint;
+    Request& request = routed.request;
+    if (auto refusal = Unpack(endpoint, request)) return *std::move(refusal);
+    if (routed.has_form) TakeForm(routed);
+    if (!request.form_error.empty() && !SpeaksForPrometheus(request)) {
+      return PlainError(400, "error parsing form values: " + request.form_error);
     }
     return endpoint.answer(context_, request);
   }
@@ -296,6 +307,7 @@ HttpServer::~HttpServer() { Stop(); }
 void HttpServer::Start() { rep_->Start(); }
 
 void HttpServer::Stop() {
+  if (std::exchange(stopped_, true)) return;  // The sockets' names may be somebody else's now.
   rep_->Stop();
   for (const ListenAddress& address : addresses_) {
     if (!address.unix_path.empty()) unlink(address.unix_path.c_str());

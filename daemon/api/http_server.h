@@ -4,7 +4,8 @@
 // bodies and concurrent heavy work, and hands requests to the endpoints.
 //
 // Health and alert pages stay prompt while queries pile up: of the kWorkers
-// threads at most kMaxHeavy answer heavy endpoints, the rest refuse them with 503.
+// threads at most kMaxHeavy answer heavy endpoints, the rest refuse them with 503. (Clients
+// that send or take slowly hold a worker each, and are given up in their time.)
 
 #include <memory>
 #include <string>
@@ -32,7 +33,7 @@ class HttpServer {
   // Begins to answer.
   void Start();
 
-  // Accepts no more and waits for the answers under way.
+  // Accepts no more and lets the answers under way be taken, within two seconds each address.
   void Stop();
 
   // As bound: port 0 has become the real one.
@@ -44,6 +45,7 @@ class HttpServer {
 
   std::unique_ptr<Rep> rep_;
   std::vector<ListenAddress> addresses_;
+  bool stopped_ = false;
 };
 
 }  // namespace tocsin::api

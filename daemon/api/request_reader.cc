@@ -14,6 +14,7 @@
 #include <limits>
 
 #include "daemon/base/ascii.h"
+#include "daemon/base/deadline.h"
 
 namespace tocsin::api {
 namespace {
@@ -90,7 +91,7 @@ class RequestReader::Rep {
     head.headers.clear();
     refusal_.reset();
     head_bytes_ = 0;
-    deadline_ = clock_.SteadyNow() + kHeadLimit;
+    deadline_ = Deadline(clock_, clock_.SteadyNow() + kHeadLimit);
     parser_.emplace(head);
     SkipLineBreak();
     error_code error;
@@ -116,13 +117,13 @@ class RequestReader::Rep {
     if (expects_continue_ && !done()) {
       // Whoever sends nothing before it is asked to is told what is wrong instead.
       if (limit == 0 || announced > limit) return Body::kTooLarge;
-      if (!stream_.Write(kContinue)) return Body::kBroken;
+      if (!stream_.Write(kContinue)) return Body::kCutShort;
     }
-    deadline_ = clock_.SteadyNow() + kBodyLimit;
+    deadline_ = Deadline(clock_, clock_.SteadyNow() + kBodyLimit);
     if (announced <= limit) parser_->set_body(&body);
     while (!done()) {
       error_code error;
-      if (!Advance(error)) return Body::kBroken;
+      if (!Advance(error)) return error ? Body::kBroken : Body::kCutShort;
       if (parser_->body_bytes() <= limit) continue;
       parser_->set_body(nullptr);
       body = std::string();  // Gives the memory back.
@@ -139,7 +140,7 @@ class RequestReader::Rep {
   // `error` names if the client made it.
   bool Advance(error_code& error) {
     const std::string_view bytes = stream_.received();
-    if (bytes.empty()) return Receive();
+    if (bytes.empty()) return stream_.Receive(deadline_);
     const bool in_head = !parser_->is_header_done();
     const std::size_t taken = parser_->put(boost::asio::buffer(bytes.data(), bytes.size()), error);
     stream_.Consume(taken);
@@ -150,12 +151,7 @@ class RequestReader::Rep {
       error = http::error::header_limit;
     }
     if (error) return false;
-    return taken > 0 || parser_->is_done() || Receive();
-  }
-
-  bool Receive() {
-    const auto left = std::chrono::duration_cast<Millis>(deadline_ - clock_.SteadyNow());
-    return left > Millis() && stream_.Receive(left);
+    return taken > 0 || parser_->is_done() || stream_.Receive(deadline_);
   }
 
   // One too much behind the request before is nobody's fault (RFC 9112, 2.2).
@@ -163,7 +159,7 @@ class RequestReader::Rep {
     constexpr std::string_view kLineBreak = "\r\n";
     while (stream_.received().size() < kLineBreak.size() &&
            kLineBreak.starts_with(stream_.received())) {
-      if (!Receive()) return;
+      if (!stream_.Receive(deadline_)) return;
     }
     if (stream_.received().starts_with(kLineBreak)) stream_.Consume(kLineBreak.size());
   }
@@ -196,8 +192,8 @@ class RequestReader::Rep {
 
   ConnectionStream& stream_;
   const Clock& clock_;
-  SteadyTime deadline_{};         // Of what is read.
-  std::optional<Parser> parser_;  // Of the request that is read or answered.
+  Deadline deadline_{clock_, SteadyTime()};  // Of what is read.
+  std::optional<Parser> parser_;             // Of the request that is read or answered.
   std::size_t head_bytes_ = 0;
   bool expects_continue_ = false;
   std::optional<Response> refusal_;

@@ -46,7 +46,12 @@ class RequestReader {
   bool ReadHead(RequestHead& head);
   const std::optional<Response>& refusal() const;
 
-  enum class Body { kWhole, kTooLarge, kBroken };
+  enum class Body {
+    kWhole,
+    kTooLarge,
+    kBroken,    // It is not what RFC 9112 says.
+    kCutShort,  // The end, or the limit, came first.
+  };
   // Reads the body, if there is one. One that is larger than `limit` is not kept; it is not
   // even read if the client waits to be asked for it, or says that it is far too large.
   Body ReadBody(std::size_t limit, std::string& body);

@@ -18,7 +18,8 @@ std::optional<std::string> CleanTarget(std::string_view target);
 // tab they know nothing.
 std::string Escaped(std::string_view target);
 
-// The target without scheme and host, which proxies may send: "http://host/a?b" is "/a?b".
+// The target without scheme and host, which proxies may send: "http://host/a?b" is "/a?b",
+// and one without a path is "/".
 std::string_view PathAndQuery(std::string_view target);
 
 // Percent-decoded. Requires: no broken escape, or nobody minds.

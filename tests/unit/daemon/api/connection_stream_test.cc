@@ -36,11 +36,14 @@ class ConnectionStreamTest : public ::testing::Test {
     ends_[1] = -1;
   }
 
+  Deadline Soon() const { return {clock_, clock_.SteadyNow() + kLimit}; }
+
   std::array<int, 2> ends_{-1, -1};
+  SystemClock clock_;
 };
 
 TEST_F(ConnectionStreamTest, HeadAndBodyLeaveTogether) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   EXPECT_TRUE(stream.Write("head "));
   EXPECT_TRUE(stream.Write("body"));
   EXPECT_EQ(Arrived(), "");
@@ -51,7 +54,7 @@ TEST_F(ConnectionStreamTest, HeadAndBodyLeaveTogether) {
 }
 
 TEST_F(ConnectionStreamTest, ALargeBodyLeavesAtOnceBehindItsHead) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   const std::string body(50'000, 'b');
   stream.Write("head ");
   EXPECT_TRUE(stream.Write(body));
@@ -59,7 +62,7 @@ TEST_F(ConnectionStreamTest, ALargeBodyLeavesAtOnceBehindItsHead) {
 }
 
 TEST_F(ConnectionStreamTest, WhatIsTakenSlowlyArrivesWhole) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   std::string body(4 << 20, ' ');
   for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 23);
   std::string taken;
@@ -78,20 +81,20 @@ TEST_F(ConnectionStreamTest, WhatIsTakenSlowlyArrivesWhole) {
 }
 
 TEST_F(ConnectionStreamTest, WhoTakesNothingIsGivenUpAfterTheLimit) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   const std::string body(8 << 20, 'b');
   EXPECT_FALSE(stream.Write(body));
 }
 
 TEST_F(ConnectionStreamTest, WhoHungUpCostsNoSignal) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   HangUp();
   stream.Write("answer");
   EXPECT_FALSE(stream.Flush());
 }
 
 TEST_F(ConnectionStreamTest, WhatCameStandsUntilItIsConsumed) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   Ask("request");
   EXPECT_TRUE(stream.WaitForRequest(Millis(1)));
   EXPECT_EQ(stream.received(), "request");
@@ -99,7 +102,7 @@ TEST_F(ConnectionStreamTest, WhatCameStandsUntilItIsConsumed) {
   EXPECT_EQ(stream.received(), "uest");
   EXPECT_TRUE(stream.WaitForRequest(Millis(1))) << "the rest of it is here already";
   Ask(" and more");
-  EXPECT_TRUE(stream.Receive(kLimit));
+  EXPECT_TRUE(stream.Receive(Soon()));
   EXPECT_EQ(stream.received(), "uest and more");
   stream.Consume(13);
   EXPECT_FALSE(stream.WaitForRequest(Millis(1)));
@@ -107,14 +110,14 @@ TEST_F(ConnectionStreamTest, WhatCameStandsUntilItIsConsumed) {
 
 // However much comes, and wherever in the buffer what was consumed ends.
 TEST_F(ConnectionStreamTest, ALargeHeadStaysInOnePiece) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   std::string sent;
   std::size_t consumed = 0;
   for (std::size_t round = 0; round < 40; ++round) {
     std::string part(7'001, static_cast<char>('a' + round % 26));
     Ask(part);
     sent += part;
-    while (consumed + stream.received().size() < sent.size()) ASSERT_TRUE(stream.Receive(kLimit));
+    while (consumed + stream.received().size() < sent.size()) ASSERT_TRUE(stream.Receive(Soon()));
     ASSERT_EQ(stream.received(), std::string_view(sent).substr(consumed)) << round;
     if (round % 5 == 4) {
       const std::size_t size = round % 10 == 9 ? stream.received().size() : 9'999;
@@ -126,17 +129,17 @@ TEST_F(ConnectionStreamTest, ALargeHeadStaysInOnePiece) {
 
 // "100 Continue" must arrive before the body that waits for it can come.
 TEST_F(ConnectionStreamTest, SaysWhatItHasToSayBeforeItListens) {
-  ConnectionStream stream(ends_[0], {Millis(20), kLimit});
+  ConnectionStream stream(ends_[0], {Millis(20), kLimit}, clock_);
   stream.Write("continue");
-  EXPECT_FALSE(stream.Receive(kLimit)) << "nothing comes";
+  EXPECT_FALSE(stream.Receive(Soon())) << "nothing comes";
   EXPECT_EQ(Arrived(), "continue");
 }
 
 TEST_F(ConnectionStreamTest, TheEndIsThereToBeRead) {
-  ConnectionStream stream(ends_[0], {kLimit, kLimit});
+  ConnectionStream stream(ends_[0], {kLimit, kLimit}, clock_);
   HangUp();
   EXPECT_TRUE(stream.WaitForRequest(Millis(1)));
-  EXPECT_FALSE(stream.Receive(kLimit));
+  EXPECT_FALSE(stream.Receive(Soon()));
 }
 
 }  // namespace

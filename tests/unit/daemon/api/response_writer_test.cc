@@ -21,7 +21,8 @@ using ::testing::Not;
 std::string Written(const Response& response, AnswerForm form) {
   std::array<int, 2> ends;
   EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
-  ConnectionStream stream(ends[0], {Millis(200), Millis(200)});
+  const SystemClock clock;
+  ConnectionStream stream(ends[0], {Millis(200), Millis(200)}, clock);
   EXPECT_TRUE(WriteResponse(response, form, stream) && stream.Flush());
   std::array<char, 64 << 10> bytes;
   const ssize_t received = recv(ends[1], bytes.data(), bytes.size(), MSG_DONTWAIT);

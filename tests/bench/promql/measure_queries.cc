@@ -88,10 +88,12 @@ Result<> Feed(Pair& pair, const Workload& workload, std::int64_t first_round, in
   return {};
 }
 
+// The shorter a work is, the more one run of it says of the machine.
 int RunsOf(const QueryWork& query, const Effort& effort) {
   if (query.range) return effort.range_runs;
-  return query.expression.find('{') != std::string::npos && query.goal == 2 ? effort.one_series_runs
-                                                                            : effort.instant_runs;
+  if (query.work.starts_with("one series")) return effort.one_series_runs;
+  if (query.work.starts_with("histogram")) return 4 * effort.instant_runs;
+  return effort.instant_runs;
 }
 
 // How many series an answer has; both servers must agree before times are compared.

@@ -25,7 +25,7 @@ namespace tocsin::api {
 namespace {
 
 constexpr Millis kIdleLimit{1000};  // Between the requests of a connection.
-constexpr Millis kIdleSlice{100};   // In slices, so that Stop() need not wait for it.
+constexpr Millis kIdleSlice{100};   // In slices: it ends early when others wait.
 constexpr ConnectionStream::Limits kLimits{std::chrono::seconds(10), std::chrono::seconds(30)};
 constexpr int kRequestsKept = 1'000;  // A busy connection holds a worker too.
 constexpr std::size_t kMostWaiting = 1'024;

@@ -10,6 +10,10 @@
 
 namespace tocsin::api {
 
+// The first header of that name, in any case; empty if there is none.
+std::string_view FindHeader(const std::vector<std::pair<std::string, std::string>>& headers,
+                            std::string_view name);
+
 struct Request {
   std::string method;
   std::string path;

@@ -123,15 +123,16 @@ std::vector<std::string> Request::Params(std::string_view name) const {
   return values;
 }
 
+std::string_view FindHeader(const std::vector<std::pair<std::string, std::string>>& headers,
+                            std::string_view name) {
+  const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& header) {
+    return EqualIgnoringCase(header.first, name);
+  });
+  return found == headers.end() ? std::string_view() : found->second;
+}
+
 std::string Request::Header(std::string_view name) const {
-  const auto same = [&](const std::string& key) {
-    return std::equal(key.begin(), key.end(), name.begin(), name.end(),
-                      [](char a, char b) { return std::tolower(a) == std::tolower(b); });
-  };
-  for (const auto& [key, value] : headers) {
-    if (same(key)) return value;
-  }
-  return {};
+  return std::string(FindHeader(headers, name));
 }
 
 std::optional<Response> BrokenForm(const Request& request) {

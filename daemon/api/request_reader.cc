@@ -6,7 +6,6 @@
 // a last chunk that comes in pieces), and what it guards is right without it.
 #define BOOST_DISABLE_ASSERTS
 
-#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
@@ -76,10 +75,7 @@ class Parser final : public http::basic_parser<true> {
 }  // namespace
 
 std::string_view RequestHead::Header(std::string_view name) const {
-  const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& header) {
-    return EqualIgnoringCase(header.first, name);
-  });
-  return found == headers.end() ? std::string_view() : found->second;
+  return FindHeader(headers, name);
 }
 
 class RequestReader::Rep {

@@ -222,6 +222,25 @@ TEST_F(WireTest, GarbageIsAnsweredOnceAndNothingBehindItIsRead) {
   EXPECT_THAT(answer, Not(HasSubstr("HTTP/1.1 200")));
 }
 
+// Senders of remote write give up what is answered with 400, and send again behind a 503.
+TEST_F(WireTest, ABodyThatAStopCutsShortMayBeSentAgain) {
+  const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(daemon_->port()));
+  ASSERT_EQ(::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::string half = Head("POST /api/v1/write", "Content-Length: 100\r\n") + "half";
+  ASSERT_EQ(::send(connection, half.data(), half.size(), 0), static_cast<long>(half.size()));
+  pollfd waits{connection, POLLIN, 0};
+  EXPECT_EQ(::poll(&waits, 1, 300), 0) << "it waits for the rest";
+  daemon_->process().Signal(SIGTERM);
+  char answer[4096] = {};
+  EXPECT_GT(::recv(connection, answer, sizeof answer - 1, 0), 0);
+  ::close(connection);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+}
+
 TEST_F(WireTest, WhatThePathNamesNoFormRenames) {
   EXPECT_THAT(Talk(Ask("DELETE", "/api/v2/silence/path", "id=form")),
               HasSubstr("must be of type uuid: \\\"path\\\""));

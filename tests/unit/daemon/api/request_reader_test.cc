@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/sim_clock.h"
+
 namespace tocsin::api {
 namespace {
 
@@ -191,6 +193,27 @@ TEST_F(RequestReaderTest, OneLineBreakMayComeBeforeARequestAndNoMore) {
   EXPECT_FALSE(reader_.ReadHead(head_));
   ASSERT_TRUE(reader_.refusal().has_value());
   EXPECT_EQ(reader_.refusal()->status, 400);
+}
+
+// Each byte comes long before the connection's limit for silence.
+TEST_F(RequestReaderTest, AHeadThatDripsEndsAtItsLimit) {
+  testing::SimClock clock;
+  const SteadyTime begin = clock.SteadyNow();
+  const SteadyTime really_begin = clock_.SteadyNow();
+  ConnectionStream stream(line_.served(), {Millis(20'000), kLimit}, clock);
+  RequestReader reader(stream, clock);
+  std::thread asking([&] {
+    for (int i = 0; i < 12; ++i) {
+      line_.Send("G");
+      std::this_thread::sleep_for(Millis(5));
+      clock.Advance(Millis(1'000));
+    }
+  });
+  EXPECT_FALSE(reader.ReadHead(head_));
+  asking.join();
+  EXPECT_FALSE(reader.refusal().has_value());
+  EXPECT_GE(clock.SteadyNow(), begin + RequestReader::kHeadLimit);
+  EXPECT_LT(clock_.SteadyNow() - really_begin, Millis(10'000)) << "it waited for more";
 }
 
 TEST_F(RequestReaderTest, TheEndIsNoMistake) {
